@@ -1,0 +1,1 @@
+"""From answers to decisions: metrics, intervals, gates and reports."""

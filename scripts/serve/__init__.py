@@ -1,0 +1,1 @@
+"""One base, many adapters, per request: engines, the HTTP front, the tool executor, the compare page."""
