@@ -1,0 +1,89 @@
+"""A suite: rows, what counts on them, and where the gates are. Read from configs/suites/<name>.yml.
+
+Which suites an adapter faces follows from looking: the one that names it as `adapter`, and every one
+that names none (what no adapter may lose).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.config.yamlfile import Document, load
+from scripts.errors import Problem, UserError, suggestion
+from scripts.paths import ROOT, SUITES, shown
+from scripts.score.metrics import NAMES
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the result: a metric over some kinds of row; a relative gate is a share of the base's figure."""
+
+    name: str
+    metric: str
+    kinds: tuple[str, ...] = ()
+    gate: float | None = None
+    weight: float = 1.0
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Suite:
+    """`adapter` is empty for a suite that every adapter faces; `database` is what SQL answers run on."""
+
+    name: str
+    adapter: str
+    rows: Path
+    rules: tuple[Rule, ...]
+    database: Path | None = None
+
+
+def names() -> list[str]:
+    """Every suite there is."""
+    return sorted(path.stem for path in SUITES.glob("*.yml"))
+
+
+def read(name: str) -> Suite:
+    """configs/suites/<name>.yml; UserError for an unknown name or metric."""
+    if name not in names():
+        hint = suggestion(name, names())
+        raise UserError(f"there is no suite {name!r}; there are: {', '.join(names())}" + (f" ({hint})" if hint else ""))
+    document = load(SUITES / f"{name}.yml")
+    value = document.value
+    problems = list(_unknown_metrics(document))
+    if problems:
+        raise UserError(problems=problems)
+    rules = tuple(Rule(**{**each, "kinds": tuple(each.get("kinds", ()))}) for each in value["metrics"])
+    database = ROOT / value["database"] if value.get("database") else None
+    return Suite(name, value.get("adapter", ""), ROOT / value["rows"], rules, database)
+
+
+def _unknown_metrics(document: Document) -> list[Problem]:
+    found = []
+    for index, each in enumerate(document.value["metrics"]):
+        if each["metric"] not in NAMES:
+            path, hint = f"$.metrics[{index}].metric", suggestion(each["metric"], NAMES)
+            found.append(document.problem(path, f"{each['metric']!r} is not one of {', '.join(NAMES)}", hint))
+    return found
+
+
+def of(adapter: str) -> list[Suite]:
+    """The suites an adapter faces: its own first, then those of everybody."""
+    every = [read(name) for name in names()]
+    return [suite for suite in every if suite.adapter == adapter] + [suite for suite in every if not suite.adapter]
+
+
+def rows_of(suite: Suite) -> list[dict]:
+    """The suite's rows in file order; missing files and broken lines are UserErrors with the next command."""
+    again = f"make dataset ADAPTER={suite.adapter}" if suite.adapter else ""
+    for needed in (suite.rows, suite.database):
+        if needed and not needed.exists():
+            raise UserError(f"{shown(needed)}: no such file, needed by suite {suite.name}", next=again)
+    rows = []
+    for number, line in enumerate(suite.rows.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise UserError(problems=[Problem(shown(suite.rows), number, error.colno, "", f"not JSON: {error.msg}")]) from None
+    if not rows:
+        raise UserError(f"{shown(suite.rows)} has no rows", next=again)
+    return rows
