@@ -1,0 +1,239 @@
+"""Runs the model's tool calls, and only those that the user is entitled to, whatever the model was talked into.
+
+A call is consulted when its arguments fit the tool's schema, the user stated this CPF and this birth date as their
+own in user turns of this conversation, the conversation has no other subject, and the limits leave room. Everything
+else is answered with a refusal that the model can put into words. The log holds outcomes, never personal data.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import jsonschema_rs
+
+from scripts.model.toolcall import strict_json
+from scripts.serve.statements import Statements
+
+log = logging.getLogger("executor")
+
+#: What the model is told, by outcome. The outcome itself is what the log and the metrics hold.
+REFUSALS = {
+    "unknown_tool": "Ferramenta desconhecida.",
+    "invalid_arguments": "CPF com 11 dígitos e data de nascimento válida são necessários.",
+    "cpf_not_stated": "O CPF não foi informado pelo titular nesta conversa.",
+    "cpf_of_somebody_else": "Só é possível consultar os dados do próprio titular.",
+    "second_cpf_not_claimed": "Só é possível consultar os dados do próprio titular.",
+    "birth_date_not_stated": "A data de nascimento não foi informada pelo titular nesta conversa.",
+    "birth_date_of_somebody_else": "Só é possível consultar os dados do próprio titular.",
+    "other_subject": "Esta conversa já trata dos dados de outra pessoa.",
+    "too_long": "A conversa é longa demais para conferir os dados informados.",
+    "too_many": "Muitas consultas. Tente novamente mais tarde.",
+    "unavailable": "Sistema indisponível no momento. Tente novamente mais tarde.",
+}
+
+
+class Backend(Protocol):
+    """What really consults. None means that no contract has this pair of CPF and birth date."""
+
+    def unimed_consult(self, cpf: str, data_nascimento: str) -> dict | None: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one conversation, one client and one consulted person may cause."""
+
+    conversation_attempts: int = 3
+    client_per_minute: int = 30
+    subject_failures_per_hour: int = 5
+    user_characters: int = 20_000
+    remembered: int = 10_000
+
+
+@dataclass
+class _Memory:
+    """Recent things by key, oldest forgotten first."""
+
+    size: int
+    items: OrderedDict = field(default_factory=OrderedDict)
+
+    def of(self, key: object, default: Callable):
+        value = self.items[key] = self.items.pop(key, None) or default()
+        while len(self.items) > self.size:
+            self.items.popitem(last=False)
+        return value
+
+
+@dataclass
+class _Conversation:
+    subject: bytes = b""
+    attempts: int = 0
+
+
+class Executor:
+    """Thread-safe. `conversation` and `client` are opaque; an empty conversation is bounded by its messages alone."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        tools: Sequence[dict],
+        limits: Limits | None = None,
+        clock=time.monotonic,
+    ):
+        self.backend, self.limits, self.clock = backend, limits or Limits(), clock
+        self.schemas = {
+            tool["function"]["name"]: jsonschema_rs.validator_for(tool["function"]["parameters"]) for tool in tools
+        }
+        self.outcomes: dict[str, int] = {}
+        self._key, self._lock = secrets.token_bytes(32), threading.Lock()
+        self._conversations, self._clients, self._failures = (_Memory(self.limits.remembered) for _ in range(3))
+
+    def run(
+        self,
+        function: dict,
+        messages: Sequence[dict],
+        conversation: str = "",
+        client: str = "",
+    ) -> str:
+        """The content of the tool message that answers `function` (`{"name", "arguments"}`). Never raises."""
+        started = time.perf_counter()
+        try:
+            outcome, result = self._run(function, messages, conversation, client)
+        except Exception as error:  # noqa: BLE001 - a back end may fail in any way, and its text may quote personal data
+            log.error("back end failed: %s", type(error).__name__)
+            outcome, result = "unavailable", None
+        with self._lock:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        log.info(
+            "outcome=%s milliseconds=%.1f",
+            outcome,
+            1000 * (time.perf_counter() - started),
+        )
+        if outcome in REFUSALS:
+            result = {"erro": outcome, "mensagem": REFUSALS[outcome]}
+        return json.dumps(result, ensure_ascii=False)
+
+    def _run(self, function: dict, messages: Sequence[dict], conversation: str, client: str) -> tuple[str, dict | None]:
+        name, arguments = self._checked(function)
+        if refusal := arguments if isinstance(arguments, str) else self._unstated(arguments, messages):
+            return refusal, None
+        subject = self._digest(arguments["cpf"])
+        if refusal := self._reserve(subject, arguments["cpf"], messages, conversation, client):
+            return refusal, None
+        try:
+            found = getattr(self.backend, name)(**arguments)
+        except Exception:
+            self._settle(subject, conversation, found=False)
+            raise
+        self._settle(subject, conversation, found=found is not None)
+        if found is None:
+            return "not_found", {
+                "encontrado": False,
+                "mensagem": "Nenhum contrato para este CPF e data de nascimento.",
+            }
+        return "found", {"encontrado": True, **found}
+
+    def _checked(self, function: dict) -> tuple[str, dict | str]:
+        """The tool's name with its arguments, or with the outcome that refuses them."""
+        name = function.get("name")
+        if not isinstance(name, str) or name not in self.schemas:
+            return "", "unknown_tool"
+        try:
+            arguments = strict_json(function["arguments"])
+            self.schemas[name].validate(arguments)
+            _date(arguments["data_nascimento"])
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            RecursionError,
+        ):  # jsonschema_rs.ValidationError is a ValueError
+            return name, "invalid_arguments"
+        exact = arguments["cpf"].isascii() and arguments["cpf"].isdigit() and len(arguments["cpf"]) == 11
+        return name, arguments if exact else "invalid_arguments"
+
+    def _unstated(self, arguments: dict, messages: Sequence[dict]) -> str:
+        said = [message.get("content") for message in messages if message.get("role") == "user"]
+        if sum(len(text) for text in said if isinstance(text, str)) > self.limits.user_characters:
+            return "too_long"
+        stated = Statements(messages)
+        return stated.own_cpf(arguments["cpf"]) or stated.own_birth(_date(arguments["data_nascimento"]))
+
+    def _reserve(
+        self,
+        subject: bytes,
+        cpf: str,
+        messages: Sequence[dict],
+        conversation: str,
+        client: str,
+    ) -> str:
+        """Takes the conversation for this subject before anything is consulted, so that no race slips past."""
+        if any(other != cpf for other in _consulted(messages)):
+            return "other_subject"
+        with self._lock:
+            now = self.clock()
+            calls = _recent(self._clients.of(client, deque), now - 60)
+            failures = _recent(self._failures.of(subject, deque), now - 3600)
+            state = self._conversations.of(conversation, _Conversation) if conversation else _Conversation()
+            if state.subject not in (b"", subject):
+                return "other_subject"
+            over = state.attempts >= self.limits.conversation_attempts and not state.subject
+            if over or len(calls) >= self.limits.client_per_minute:
+                return "too_many"
+            if len(failures) >= self.limits.subject_failures_per_hour:
+                return "too_many"
+            calls.append(now)
+            failures.append(now)  # taken back when the pair is found
+            state.subject, state.attempts = subject, state.attempts + 1
+        return ""
+
+    def _settle(self, subject: bytes, conversation: str, found: bool) -> None:
+        with self._lock:
+            failures = self._failures.of(subject, deque)
+            if found and failures:
+                failures.pop()
+            if not found and conversation:
+                self._conversations.of(conversation, _Conversation).subject = b""
+
+    def _digest(self, cpf: str) -> bytes:
+        return hmac.digest(self._key, cpf.encode(), hashlib.sha256)
+
+
+def _date(text: str) -> date:
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        raise ValueError("AAAAMMDD")
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
+def _recent(times: deque, since: float) -> deque:
+    while times and times[0] <= since:
+        times.popleft()
+    return times
+
+
+def _consulted(messages: Sequence[dict]) -> list[str]:
+    """CPFs of earlier calls in this conversation whose tool result says that a contract was found."""
+    found, asked = [], []
+    for message in messages:
+        if message.get("role") == "assistant":
+            asked = [call.get("function", {}).get("arguments") for call in message.get("tool_calls") or []]
+        elif message.get("role") == "tool" and asked and '"encontrado": true' in str(message.get("content")):
+            found.append(asked.pop(0))
+        elif message.get("role") == "tool" and asked:
+            asked.pop(0)
+    return [cpf for cpf in map(_cpf_of, found) if cpf]
+
+
+def _cpf_of(arguments: object) -> str:
+    try:
+        return str(strict_json(arguments)["cpf"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""

@@ -1,0 +1,129 @@
+"""What a user stated about themselves: a CPF and a birth date, in any form that Brazilians write them.
+
+Only user turns count. The question is never "which CPFs are in the text" but "did the user state this one, as
+theirs": a value that a tool is about to receive is searched for in all its written forms, and every place where it
+stands is attributed by the nearest phrase that says whose it is. Said of somebody else once, it stays theirs.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from scripts.data.spoken import MONTHS, number
+from scripts.serve.phrases import AFTER, OTHERS, OWN, QUOTED
+
+_DIGIT_NAMES = (
+    "zero",
+    "um",
+    "dois",
+    "tres",
+    "quatro",
+    "cinco",
+    "seis",
+    "sete",
+    "oito",
+    "nove",
+)
+_DIGITS = {word: str(n) for n, word in enumerate(_DIGIT_NAMES)}
+_DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
+_DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
+_BETWEEN = r"(?:[\s.,/_-]|\b(?:ponto|traco|tracinho|hifen|barra|espaco)\b){0,12}"
+_LINK = r"(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}"
+_START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))", r"(?!\d|[a-z])"
+_FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
+_CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
+_REST_OF_WORD = re.compile(r"[a-z]*")
+_TURN = "\n|\n"
+
+
+class Statements:
+    """The user's side of one conversation, ready to be asked about."""
+
+    def __init__(self, messages: Sequence[dict]):
+        turns = [message.get("content") for message in messages if message.get("role") == "user"]
+        self.text = _folded(_TURN.join(turn for turn in turns if isinstance(turn, str)))
+        self.digits = _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), self.text)
+        self.marks = sorted(
+            [(found.end(), True) for found in OWN.finditer(self.text)]
+            + [(found.end(), False) for found in OTHERS.finditer(self.text)]
+        )
+
+    def own_cpf(self, cpf: str) -> str:
+        """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
+        pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(cpf) + r"(?!\d)")
+        places = [found.span() for found in pattern.finditer(self.digits)]
+        if not places:
+            return "cpf_not_stated"
+        if any(self._others(*place) for place in places):
+            return "cpf_of_somebody_else"
+        earlier = {re.sub(r"\D", "", found[0]) for found in _CPF.finditer(self.digits[: places[0][0]])}
+        if earlier - {cpf} and not any(self._claimed(start) for start, _ in places):
+            return "second_cpf_not_claimed"
+        return ""
+
+    def own_birth(self, birth: date) -> str:
+        """Why this date can't be taken as the user's own birth date; empty where it can."""
+        places = list(self._dates(birth))
+        if not places:
+            return "birth_date_not_stated"
+        if all(self._others(*place) for place in places):
+            return "birth_date_of_somebody_else"
+        return ""
+
+    def _others(self, start: int, end: int) -> bool:
+        """Whether what stands here is said of somebody else: the nearest phrase before decides, or one right after."""
+        before = [own for at, own in self.marks if at <= start]
+        if before and not before[-1]:
+            return True
+        word_end = _REST_OF_WORD.match(self.text, end).end()  # a digit that was a word ends with it
+        return bool(AFTER.match(self.text, word_end) or self._quoted(start))
+
+    def _quoted(self, start: int) -> bool:
+        """Whether somebody else's words are being repeated here, or it is denied or only supposed."""
+        turn = self.text.rfind("|", 0, start) + 1
+        return bool(QUOTED.search(self.text[turn:start]))
+
+    def _claimed(self, start: int) -> bool:
+        """Whether the same sentence says that this is the speaker's."""
+        sentence = max(self.text.rfind(mark, 0, start) for mark in "\n|!?;")
+        return any(own and sentence < at <= start for at, own in self.marks)
+
+    def _dates(self, birth: date) -> Iterator[tuple[int, int]]:
+        day, month, year = f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
+        years = [year, _folded(number(birth.year)).replace("mil ", "mil (?:e )?")]
+        if date.today().year - 100 <= birth.year <= date.today().year:
+            years += [year[2:], _folded(number(birth.year % 100))]
+        days = [
+            f"0?{birth.day}[oa]?",
+            _folded(number(birth.day)),
+            *(["primeiro"] if birth.day == 1 else []),
+        ]
+        months = [
+            f"0?{birth.month}",
+            _folded(number(birth.month)),
+            r"(?P<name>[a-z]{3,12}\b)",
+        ]
+        parts = ["(?:" + "|".join(forms) + ")" for forms in (days, months, years)]
+        for order in (parts, parts[::-1]):
+            for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
+                if not found["name"] or _is_month(found["name"], birth.month):
+                    yield found.span()
+        for joined in (day + month + year, year + month + day, day + month + year[2:]):
+            for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
+                yield found.span()
+
+
+def _is_month(word: str, month: int) -> bool:
+    """Whether the word is that month's name, its first three letters, or the name with a slip of the finger."""
+    name = _FOLDED_MONTHS[month - 1]
+    if word == name or word == name[:3]:
+        return True
+    return word not in _FOLDED_MONTHS and difflib.SequenceMatcher(None, word, name).ratio() >= 0.75
+
+
+def _folded(text: str) -> str:
+    """Lower case, one form for each character, without accents and invisible characters."""
+    text = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in text if not unicodedata.combining(char) and unicodedata.category(char) != "Cf")
