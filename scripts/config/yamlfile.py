@@ -1,18 +1,23 @@
 """YAML as Axolotl reads it (PyYAML, YAML 1.1), with the line and column of every key and value.
 
-`load(path)` gives a Document: its value, and where each JSONPath of it stands in the file. Text that
-does not parse is a UserError with one Problem at the place.
+`load(path)` gives a Document: its value, and where each JSONPath of it stands in the file. A file that
+does not parse, or that a YAML 1.2 reader would understand differently, is a UserError with every Problem.
+`read(path)` gives both instead of raising: the Document as far as there is one, and the Problems.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from scripts.config import readings
 from scripts.errors import Problem, UserError
 from scripts.paths import shown
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -32,34 +37,107 @@ class Document:
 
 
 def load(file: Path) -> Document:
-    """Reads one YAML file; a missing or malformed one raises UserError."""
+    """Reads one YAML file; a missing, malformed or ambiguous one raises UserError."""
+    document, problems = read(file)
+    if problems or document is None:
+        raise UserError(problems=problems)
+    return document
+
+
+def read(file: Path) -> tuple[Document | None, list[Problem]]:
+    """Reads one YAML file; None where nothing can be read from it. A missing file raises UserError."""
+    text, problem = _text(file)
+    if problem:
+        return None, [problem]
+    return parse(text, file)
+
+
+def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
+    """The same for text that stands, or would stand, in `file`."""
+
+    def at(mark: yaml.Mark | None, message: str, hint: str = "") -> Problem:
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Problem(shown(file), *place, "", message, hint)
+
     try:
-        text = file.read_text(encoding="utf-8")
+        unsafe = [at(mark, message, hint) for mark, message, hint in _unsafe(text)]
+        if unsafe:
+            return None, unsafe
+        loader = Loader(text)
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        return None, [at(error.problem_mark or error.context_mark, f"not YAML: {error.context or ''} {error.problem or ''}".replace("  ", " "))]
+    except yaml.YAMLError as error:
+        return None, [at(None, f"not YAML: {' '.join(str(error).split())}")]
+    if node is None:
+        return Document(file, None, {}), [at(None, "the file is empty")]
+    places: dict[str, tuple[int, int]] = {}
+    found: list[tuple[yaml.Mark, str, str, str]] = []
+    _walk(node, "$", places, found, loader)
+    problems = [Problem(shown(file), mark.line + 1, mark.column + 1, path, says, hint) for mark, path, says, hint in found]
+    try:
+        return Document(file, loader.construct_document(node), places), problems
+    except (yaml.YAMLError, ValueError, OverflowError):  # each such value has its Problem by now
+        return None, problems or [at(node.start_mark, "not YAML: a value that can't be read")]
+
+
+def _text(file: Path) -> tuple[str, Problem | None]:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            return "", Problem(shown(file), 1, 1, "", f"larger than {MAX_BYTES // 1024} KB")
+        return file.read_bytes().decode("utf-8-sig"), None
     except FileNotFoundError:
         raise UserError(f"{shown(file)}: no such file") from None
     except UnicodeDecodeError as error:
-        raise UserError(problems=[Problem(shown(file), 1, 1, "", f"not UTF-8 at byte {error.start}")]) from None
-    try:
-        loader = Loader(text)
-        node = loader.get_single_node()
-        value = None if node is None else loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise UserError(problems=[Problem(shown(file), *place, "", f"not YAML: {error.problem}")]) from None
-    places: dict[str, tuple[int, int]] = {}
-    if node is not None:
-        _walk(node, "$", places)
-    return Document(file, value, places)
+        line = error.object[: error.start].count(b"\n") + 1
+        return "", Problem(shown(file), line, 1, "", f"not UTF-8 at byte {error.start}")
 
 
-def _walk(node: yaml.Node, path: str, places: dict[str, tuple[int, int]]) -> None:
+def _unsafe(text: str) -> Iterator[tuple[yaml.Mark, str, str]]:
+    """What is refused before anything is built: anchors, aliases, tags, depth. Ends at the first that is too deep."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.AliasEvent):
+            yield event.start_mark, f"the alias *{event.anchor} is refused", "write the value again"
+        elif getattr(event, "anchor", None):
+            yield event.start_mark, f"the anchor &{event.anchor} is refused", "write the value again where it is needed"
+        if getattr(event, "tag", None):
+            yield event.start_mark, f"the tag {event.tag} is refused", "plain values need none"
+        if getattr(event, "tags", None):
+            yield event.start_mark, "a %TAG directive is refused", ""
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                yield event.start_mark, f"nested deeper than {MAX_DEPTH}", ""
+                return
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _walk(node: yaml.Node, path: str, places: dict, found: list, loader: yaml.Loader) -> None:
+    """Fills `places`, and `found` with every scalar that two YAML readers take differently and every double key."""
     places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if isinstance(node, yaml.MappingNode):
+        first: dict[str, yaml.Mark] = {}
         for key, value in node.value:
-            inner = f"{path}.{key.value}"
+            inner = f"{path}.{key.value}" if isinstance(key, yaml.ScalarNode) else f"{path}.?"
+            _key(key, inner, first, found)
             places[inner] = (key.start_mark.line + 1, key.start_mark.column + 1)
-            _walk(value, inner, places)
+            _walk(value, inner, places, found, loader)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(value, f"{path}[{index}]", places)
+            _walk(value, f"{path}[{index}]", places, found, loader)
+    elif message := readings.difference(node, loader):
+        found.append((node.start_mark, path, *message))
+
+
+def _key(key: yaml.Node, path: str, first: dict[str, yaml.Mark], found: list) -> None:
+    if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+        text = repr(key.value) if isinstance(key, yaml.ScalarNode) else "this"
+        found.append((key.start_mark, path, f"{text} is no text for Axolotl, so it can't be a key", "quote it"))
+        return
+    if key.value in first:
+        line = first[key.value].line + 1
+        says = f"{key.value!r} stands here and in line {line}: Axolotl takes the last, YAML 1.2 refuses the file"
+        found.append((key.start_mark, path, says, "keep one"))
+    first.setdefault(key.value, key.start_mark)
