@@ -1,0 +1,280 @@
+"""What every row must pass before anything is trained or evaluated on it; all bad rows are found at once.
+
+A row fits schemas/row.schema.json, its roles are in order, its tool calls fit the tool's own JSON Schema,
+it shows nobody's identifiers and no special tokens, and no evaluation row repeats a training row.
+Rows stream; only the evaluation side is kept in memory.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from scripts.data import jsonl
+from scripts.data.identifiers import Allowed, found, masked
+from scripts.data.similarity import Index
+from scripts.errors import Problem, UserError
+from scripts.paths import DATASETS, SCHEMAS, shown
+
+LIMIT = 1_000  # problems kept of one file
+SPECIAL = re.compile(r"<\|[\w▁｜]+\|>|</?(?:s|tool_call|tool_response|tools)>|\[/?INST\]|<</?SYS>>")
+_AFTER = {"": "su", "s": "u", "u": "ac", "a": "u", "c": "t", "t": "tac"}
+_NAMES = {"s": "system", "u": "user", "a": "assistant", "c": "assistant with tool_calls", "t": "tool"}
+
+
+def check_rows(
+    train: Sequence[Path],
+    evaluation: Sequence[Path] = (),
+    *,
+    tools: Path | None = None,
+    allow: Sequence[str] = (),
+) -> list[Problem]:
+    """Every problem of these files, in order; without `tools` no tool may be called."""
+    gate = Gate(tools, allow)
+    questions: list[tuple[str, int, str]] = []
+    problems: list[Problem] = []
+    for file in evaluation:
+        problems += capped(gate.file(file, evaluation=True, questions=questions), shown(file))
+    leaks = _Leaks(questions)
+    for file in train:
+        problems += capped(gate.file(file, leaks=leaks), shown(file))
+    return problems + capped(leaks.problems(), "")
+
+
+def check_adapter(adapter: str) -> list[Problem]:
+    """`check_rows` of datasets/<adapter>/ with its own tools.json and allow.txt."""
+    folder = DATASETS / adapter
+    evaluation = sorted(folder.glob("eval*.jsonl"))
+    train = sorted({*folder.glob("*.jsonl"), *folder.glob("rows/*.jsonl")} - set(evaluation))
+    tools = folder / "tools.json"
+    return check_rows(train, evaluation, tools=tools if tools.exists() else None, allow=allowed_of(adapter))
+
+
+def allowed_of(adapter: str) -> list[str]:
+    """The lines of datasets/<adapter>/allow.txt."""
+    file = DATASETS / adapter / "allow.txt"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def capped(problems: Iterator[Problem] | Sequence[Problem], file: str, limit: int = LIMIT) -> list[Problem]:
+    """The first `limit` problems and one that counts the rest."""
+    kept, more, last = [], 0, 0
+    for problem in problems:
+        if len(kept) < limit:
+            kept.append(problem)
+        else:
+            more, last = more + 1, problem.line
+    if more:
+        kept.append(Problem(file or kept[-1].file, last, 0, "", f"and {more} more problems up to this line"))
+    return kept
+
+
+class Gate:
+    """The checks on one row, compiled once for one adapter."""
+
+    def __init__(self, tools: Path | None = None, allow: Sequence[str] = ()):
+        self.schema = _row_schema()
+        self.tools = tool_schemas(tools) if tools else {}
+        self.allowed = Allowed(allow)
+
+    def file(
+        self, path: Path, evaluation: bool = False, questions: list | None = None, leaks=None
+    ) -> Iterator[Problem]:
+        """Problems of one file's rows; what users say is added to `questions` or looked up in `leaks`."""
+        file = shown(path)
+        try:
+            for line, raw in jsonl.lines(path):
+                try:
+                    row = jsonl.parse(raw)
+                except ValueError as error:
+                    yield jsonl.problem(file, line, raw, error)
+                    continue
+                bad = list(self.row(row, str(raw, "utf-8"), evaluation))
+                yield from (Problem(file, line, 0, where, message) for where, message in bad)
+                if not bad and questions is not None:
+                    questions.append((file, line, said(row)))
+                elif not bad and leaks is not None:
+                    leaks.look(file, line, row)
+        except OSError as error:
+            yield Problem(file, 0, 0, "", error.strerror or str(error))
+
+    def row(self, row: dict, text: str = "", evaluation: bool = False) -> Iterator[tuple[str, str]]:
+        """(JSONPath, message) of each problem of one row; `text` is its line, to look at first."""
+        if not self.schema.is_valid(row):
+            yield from _schema_errors(self.schema, row, "$")
+            return
+        yield from roles(row, evaluation)
+        if "tool_calls" in text or not text:
+            for index, message in enumerate(row["messages"]):
+                yield from self.calls(message, f"$.messages[{index}]")
+        if not text or "\\u" in text:
+            text = json.dumps(row, ensure_ascii=False)
+        if _suspect(text, self.allowed):
+            for where, value in strings(row):
+                yield from self.text(where, value)
+
+    def text(self, where: str, value: str) -> Iterator[tuple[str, str]]:
+        """Identifiers and special tokens in one string."""
+        for kind, what in dict.fromkeys(found(value, self.allowed)):
+            why = (
+                "is not on the allow-list"
+                if kind in ("phone", "e-mail")
+                else "passes its check digits, so it can be somebody's"
+            )
+            yield where, f"{kind} {masked(what)} {why}"
+        for token in dict.fromkeys(SPECIAL.findall(value)):
+            yield where, f"special token {token} in text"
+
+    def calls(self, message: dict, where: str) -> Iterator[tuple[str, str]]:
+        """Tool calls that name no tool or whose arguments don't fit it."""
+        for index, call in enumerate(message.get("tool_calls", ())):
+            at = f"{where}.tool_calls[{index}].function"
+            name = call["function"]["name"]
+            if name not in self.tools:
+                known = f"there are: {', '.join(self.tools)}" if self.tools else "this adapter has no tools.json"
+                yield f"{at}.name", f"no tool {name!r}; {known}"
+                continue
+            try:
+                arguments = jsonl.parse(call["function"]["arguments"].encode())
+            except ValueError as error:
+                yield f"{at}.arguments", f"arguments must be a JSON object in a string: {error}"
+                continue
+            if not self.tools[name].is_valid(arguments):
+                yield from _schema_errors(self.tools[name], arguments, f"{at}.arguments")
+
+
+def roles(row: dict, evaluation: bool) -> Iterator[tuple[str, str]]:
+    """Roles out of order, results without a call, calls without a result, and a wrong end."""
+    messages = row["messages"]
+    letters = "".join("c" if "tool_calls" in each else each["role"][0] for each in messages)
+    if (letters in ("ua", "uc", "uaua") and not evaluation and "expect" not in row) or (
+        letters == "u" and evaluation and "expect" in row
+    ):
+        return
+    before = ""
+    for index, letter in enumerate(letters):
+        where = f"$.messages[{index}]"
+        if letter == "t" and before not in ("c", "t"):
+            yield where, "tool result without a tool call before it"
+        elif letter not in _AFTER[before]:
+            wanted = " or ".join(_NAMES[each] for each in _AFTER[before] if each != "t" or before == "c")
+            after = f"after {_NAMES[before]}" if before else "first"
+            same = " (join the two into one message)" if letter == before else ""
+            yield f"{where}.role", f"{_NAMES[letter]} out of order: {after} comes {wanted}{same}"
+        before = letter
+    yield from _results(messages)
+    if evaluation:
+        if letters[-1] not in "ut":
+            yield f"$.messages[{len(letters) - 1}]", "an evaluation row ends in a user or tool turn"
+        if "expect" not in row:
+            yield "$", "an evaluation row needs `expect`"
+    else:
+        if letters[-1] not in "ac":
+            yield (
+                f"$.messages[{len(letters) - 1}]",
+                f"a training row ends in an assistant turn, not in {_NAMES[letters[-1]]}",
+            )
+        if "expect" in row:
+            yield "$.expect", "belongs to evaluation rows"
+
+
+def _results(messages: list[dict]) -> Iterator[tuple[str, str]]:
+    """Each call has one result, in the turns right after it; ids, where given, belong together."""
+    for index, message in enumerate(messages):
+        calls = message.get("tool_calls", ())
+        after = index + 1
+        while calls and after < len(messages) and messages[after]["role"] == "tool":
+            after += 1
+        results = messages[index + 1 : after] if calls else []
+        if results and len(results) != len(calls):
+            yield f"$.messages[{after - 1}]", f"{len(results)} tool results for {len(calls)} tool calls"
+        ids = {call.get("id") for call in calls}
+        for position, result in enumerate(results, index + 1):
+            if result.get("tool_call_id", None) not in ids | {None}:
+                yield (
+                    f"$.messages[{position}].tool_call_id",
+                    f"no tool call before it has the id {result['tool_call_id']!r}",
+                )
+
+
+def strings(value: object, where: str = "$") -> Iterator[tuple[str, str]]:
+    """(JSONPath, text) of every string in a row, keys excepted."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from strings(inner, f"{where}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from strings(inner, f"{where}[{index}]")
+
+
+def said(row: dict) -> str:
+    """What the user says in a row, turn after turn."""
+    return "\n".join(message["content"] for message in row["messages"] if message["role"] == "user")
+
+
+def tool_schemas(file: Path) -> dict:
+    """Tool name -> compiled validator of its arguments; UserError when the file is no list of tools."""
+    import jsonschema_rs
+
+    try:
+        tools = json.loads(file.read_text(encoding="utf-8"))
+        parameters = {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
+        return {name: jsonschema_rs.validator_for(schema) for name, schema in parameters.items()}
+    except OSError as error:
+        raise UserError(f"{shown(file)}: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            problems=[Problem(shown(file), error.lineno, error.colno, "", f"not JSON: {error.msg}")]
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"not a list of OpenAI tools: {type(error).__name__} {str(error)[:200]}"
+        raise UserError(problems=[Problem(shown(file), 1, 0, "$", message)]) from None
+
+
+class _Leaks:
+    """Which evaluation row repeats which training row, and how nearly."""
+
+    def __init__(self, questions: list[tuple[str, int, str]]):
+        self.questions = questions
+        self.index = Index(text for _, _, text in questions)
+        self.best: dict[int, tuple[float, str, int]] = {}
+
+    def look(self, file: str, line: int, row: dict) -> None:
+        if self.questions:
+            for position, value in self.index.matches(said(row)):
+                if value > self.best.get(position, (0.0,))[0]:
+                    self.best[position] = (value, file, line)
+
+    def problems(self) -> Iterator[Problem]:
+        for position, (value, file, line) in sorted(self.best.items()):
+            how = "the same question as" if value == 1 else f"a near-duplicate (Jaccard {value:.2f}) of"
+            message = f"{how} the training row {file}:{line}"
+            yield Problem(*self.questions[position][:2], 0, "$.messages", message, "take one of the two out")
+
+
+def _suspect(text: str, allowed: Allowed) -> bool:
+    """A quick look at the whole line: is there anything for the careful one to find?"""
+    token = ("<" in text or "INST]" in text) and SPECIAL.search(text)
+    return bool(token) or next(found(text, allowed), None) is not None
+
+
+@cache
+def _row_schema():
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(json.loads((SCHEMAS / "row.schema.json").read_text(encoding="utf-8")))
+
+
+def _schema_errors(validator, value: object, where: str) -> Iterator[tuple[str, str]]:
+    for error in validator.iter_errors(value):
+        path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.instance_path)
+        message = re.sub(r"\d{6,}", lambda digits: masked(digits[0]), error.message)
+        message = message if len(message) <= 160 else f"{message[:80]} … {message[-60:]}"
+        if message.endswith('does not match "\\\\S"'):
+            message = "is empty"
+        if error.instance_path and error.instance_path[0] == "expect" and "oneOf" in error.message:
+            message = "must be exactly one of tool_call, asks, no_call, contains, sql, number"
+        yield where + path, message

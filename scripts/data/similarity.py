@@ -1,0 +1,134 @@
+"""Near-duplicate questions: exact Jaccard similarity over a small side that is indexed and a side that streams.
+
+A text is folded first (lower case, no accents, numbers and months masked, punctuation gone), so two that
+differ in a CPF, a date or an accent are the same. Longer texts are compared as sets of words and as sets
+of 4 letters in a row, the higher Jaccard counts; short ones only when they are equal.
+
+The search counts shared words with one indexed text per bit of an integer, then compares what is left
+exactly. Texts that share under SHARED of their words are not compared: Jaccard >= 0.8 over 4 letters
+leaves at most 11 % of either side's fours different, an edit costs about 4 of them, a word has 5 to 7.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Set as AbstractSet
+from math import ceil
+
+THRESHOLD = 0.8
+SHARED = 0.75  # of the longer text's words
+_MONTHS = "janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro"
+_FOLD = str.maketrans("áàâãäéèêëíìîïóòôõöúùûüçñ", "aaaaaeeeeiiiiooooouuuucn")
+_NOT_LETTERS = re.compile(r"[^a-z]+")
+_MASKED = re.compile(rf"[^a-z]*\d[^a-z]*(?:(?:de )?(?:{_MONTHS})\b[^a-z]*(?:de )?[^a-z]*\d[^a-z]*)?")
+_PLAIN = re.compile(r"[a-z ]*")
+
+
+def folded(text: str) -> str:
+    """Lower-case words without accents, one space apart; each number or date is `#`."""
+    text = text.lower().translate(_FOLD)
+    if _PLAIN.fullmatch(text):
+        return " ".join(text.split())
+    parts = [_NOT_LETTERS.sub(" ", part).strip() for part in _MASKED.split(text)]
+    return " # ".join(parts).strip() if len(parts) > 1 else parts[0]
+
+
+def is_short(text: str) -> bool:
+    """Too little in a folded text for a similarity to mean anything."""
+    return len(text) < 24 or text.count(" ") < 4
+
+
+def jaccard(one: AbstractSet, other: AbstractSet) -> float:
+    """Size of the intersection over size of the union."""
+    both = len(one & other)
+    return both / (len(one) + len(other) - both) if both else 0.0
+
+
+def words(text: str) -> set[str]:
+    """The words of a folded text."""
+    return set(text.split(" "))
+
+
+def grams(text: str) -> set[str]:
+    """Every 4 characters in a row of a folded text."""
+    return {text[i : i + 4] for i in range(len(text) - 3)}
+
+
+def similarity(one: str, other: str) -> float:
+    """0 to 1, of two texts as written; the brute-force meaning of what Index finds."""
+    one, other = _key(one), _key(other)
+    if one == other or is_short(one) or is_short(other):
+        return float(one == other)
+    return max(jaccard(words(one), words(other)), jaccard(grams(one), grams(other)))
+
+
+class Index:
+    """Texts to be found again; `matches` gives the positions of those that a text is too near to."""
+
+    def __init__(self, texts: Iterable[str], threshold: float = THRESHOLD):
+        self.threshold = threshold
+        self.equal: dict[str, list[int]] = defaultdict(list)
+        for position, text in enumerate(texts):
+            self.equal[_key(text)].append(position)
+        self.long = [key for key in self.equal if not is_short(key)]
+        self.words = [words(key) for key in self.long]
+        self.grams = [grams(key) for key in self.long]
+        self.with_word: dict[str, int] = defaultdict(int)
+        self.with_size: dict[int, int] = defaultdict(int)
+        for position, each in enumerate(self.words):
+            self.with_size[len(each)] |= 1 << position
+            for word in each:
+                self.with_word[word] |= 1 << position
+        self.seen: set[str] = set()
+
+    def matches(self, text: str) -> Iterator[tuple[int, float]]:
+        """(position, similarity) of each indexed text at or over the threshold; nothing for a text seen before."""
+        key = _key(text)
+        if key in self.seen:
+            return
+        if len(self.seen) < 500_000:
+            self.seen.add(key)
+        best = {key: 1.0} if key in self.equal else {}
+        if not is_short(key):
+            best.update((other, value) for other, value in self._near(key) if other != key)
+        for other, value in best.items():
+            yield from ((position, value) for position in self.equal[other])
+
+    def _near(self, key: str) -> Iterator[tuple[str, float]]:
+        mine, my_grams = words(key), None
+        candidates = self._sharing(mine)
+        while candidates:
+            lowest = candidates & -candidates
+            candidates ^= lowest
+            position = lowest.bit_length() - 1
+            my_grams = my_grams or grams(key)
+            value = max(jaccard(mine, self.words[position]), jaccard(my_grams, self.grams[position]))
+            if value >= self.threshold:
+                yield self.long[position], value
+
+    def _sharing(self, mine: set[str]) -> int:
+        """Bit set of the texts that share at least SHARED of the words, counted for all of them at once.
+
+        counts[i] holds bit i of every text's number of shared words; adding a word is adding one with carry.
+        """
+        counts = [0] * len(mine).bit_length()
+        for word in mine:
+            carry, bit = self.with_word.get(word, 0), 0
+            while carry:
+                counts[bit], carry = counts[bit] ^ carry, counts[bit] & carry
+                bit += 1
+        enough = ceil(SHARED * len(mine))
+        equal, more = -1, 0
+        for bit in reversed(range(len(counts))):
+            if enough >> bit & 1:
+                equal &= counts[bit]
+            else:
+                more, equal = more | (equal & counts[bit]), equal & ~counts[bit]
+        sizes = 0
+        for size in range(enough, int(len(mine) / SHARED) + 1):
+            sizes |= self.with_size.get(size, 0)
+        return (more | equal) & sizes
+
+
+def _key(text: str) -> str:
+    """The folded text; a text without a word (a bare CPF) counts as written."""
+    return folded(text) if any(map(str.isalpha, text)) else text.strip()
