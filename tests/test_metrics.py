@@ -48,7 +48,10 @@ def test_no_call_and_language():
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
-        ("Para consultar seu contrato, vou precisar do seu CPF e data de nascimento. Pode me fornecer essas informações?", BOTH),
+        (
+            "Para consultar seu contrato, vou precisar do seu CPF e data de nascimento. Pode me fornecer essas informações?",
+            BOTH,
+        ),
         ("Claro! Me forneça seu CPF e data de nascimento para acessar suas informações.", BOTH),
         ("Posso consultar com CPF e data de nascimento. Pode me passar?", BOTH),
         ("Preciso do CPF e também de quando o senhor nasceu.", BOTH),
@@ -150,3 +153,29 @@ def test_language(text, portuguese):
 
 def test_language_of_nothing_is_wrong():
     assert score({"expect": {"contains": ["x"]}}, {"content": None})["language"] is False
+
+
+def test_a_sentence_is_scored_by_its_likelihood():
+    assert score({"text": "O trem saiu."}, {"likelihood": 0.12}) == {"likelihood": 0.12}
+
+
+def test_likelihood_of_a_batch_is_that_of_each_alone():
+    torch = pytest.importorskip("torch")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from scripts.model.likelihood import likelihoods
+
+    class Letters:
+        add_bos_token, bos_token_id, pad_token_id = False, None, 0
+
+        def encode(self, text, add_special_tokens):
+            return [ord(c) % 31 + 1 for c in text]
+
+    torch.manual_seed(1)
+    config = LlamaConfig(vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+    model = LlamaForCausalLM(config).eval()
+    texts = ["abc", "a longer sentence", "xy", "b"]
+    together = likelihoods(model, Letters(), texts, batch=4)
+    assert together == pytest.approx([likelihoods(model, Letters(), [text])[0] for text in texts], rel=1e-4)
+    ids = torch.tensor([[0, *Letters().encode("abc", False)]])
+    assert together[0] == pytest.approx(torch.exp(-model(input_ids=ids, labels=ids).loss).item(), rel=1e-4)

@@ -11,15 +11,28 @@ from pathlib import Path
 from scripts.score import sql
 from scripts.score.portuguese import asked_fields, is_portuguese, plain
 
-NAMES = ("tool_call_exact", "tool_name", "no_call", "asks_exact", "contains", "sql_match", "number", "language", "likelihood")
+NAMES = (
+    "tool_call_exact",
+    "tool_name",
+    "no_call",
+    "asks_exact",
+    "contains",
+    "sql_match",
+    "number",
+    "language",
+    "likelihood",
+)
 Figures = dict[str, bool | float]
 
 
 def score(row: dict, answer: dict, database: Path | None = None) -> Figures:
     """The figures of one answer (an assistant message) to one evaluation row.
 
-    `expect` is one of the kinds in schemas/row; `database` is what SQL runs on, read-only.
+    `expect` is one of the kinds in schemas/row; `database` is what SQL runs on, read-only. A plain sentence
+    ("text" instead of a conversation) is not answered: its answer is {"likelihood": 1 / perplexity}.
     """
+    if "text" in row:
+        return {"likelihood": answer["likelihood"]}
     expect, text = row["expect"], answer.get("content") or ""
     calls = answer.get("tool_calls") or []
     figures: Figures = {}
@@ -74,7 +87,9 @@ def contains(text: str, part: str) -> bool:
     digits = re.sub(r"\D", "", part)
     if len(digits) >= 8 and not re.search(r"[A-Za-z]", part):
         runs = re.findall(r"\d[\d().\-\s]*", text)
-        return digits in {re.sub(r"\D", "", run) for run in runs} or f"55{digits}" in {re.sub(r"\D", "", run) for run in runs}
+        return digits in {re.sub(r"\D", "", run) for run in runs} or f"55{digits}" in {
+            re.sub(r"\D", "", run) for run in runs
+        }
     wanted = re.escape(plain(part)).replace(r"\ ", r"\s*")
     return re.search(rf"(?<!\w)(?<!\d[.,]){wanted}(?!\w|[.,]\d)", plain(text)) is not None
 
@@ -108,5 +123,3 @@ def number_matches(text: str, want: float, tolerance: float) -> bool:
 def counted(rows: list[dict], figures: list[Figures], metric: str, kinds: list[str]) -> list[int]:
     """Indices of the rows that a suite's metric counts: those that yield it, of the kinds named (all if none)."""
     return [i for i, row in enumerate(rows) if metric in figures[i] and (not kinds or row.get("kind") in kinds)]
-
-

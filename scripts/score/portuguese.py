@@ -29,7 +29,9 @@ GIVEN = (
 )
 STATED = r"^ ?(que )?(voce |o senhor |a senhora )?(me )?(ja )?(informou|informad[oa]|passou|enviou|enviad[oa]|mandou|recebid[oa]|anotad[oa])"
 BROKEN = r"incomplet|invalid|incorret|errad|digito|nao parece|nao existe|nao confere|nao consegui|nao corresponde|futur|impossivel"
-ENGLISH = r"\b(the|is|are|of|you|and|to|in|your|for|can|i|how|what|this|that|with|my|have|it|be|not|as|an|on|we|please)\b"
+ENGLISH = (
+    r"\b(the|is|are|of|you|and|to|in|your|for|can|i|how|what|this|that|with|my|have|it|be|not|as|an|on|we|please)\b"
+)
 NATIVE = (
     r"\b(o|a|os|as|de|da|do|das|dos|e|que|para|por|com|um|uma|em|no|na|seu|sua|voce|nao|eu|posso|ola|bom|boa|dia|tarde|noite"
     r"|ajudar|como|preciso|obrigad[oa]|mais|se|ou|ao|nos|esta|sao|pel[oa]|qual|quais|consulta)\b"

@@ -20,7 +20,7 @@ from sqlglot import expressions as exp
 SECONDS = 2.0
 ROWS = 10_000
 LENGTH = 5_000  # characters of a query; nothing that a person asks needs more
-OPCODES = 1_000  # virtual-machine steps between two looks at the clock
+OPCODES = 50  # virtual-machine steps between two looks at the clock; one can take a millisecond
 VALUE = 10_000  # bytes of one value: what one function call can take in, between two looks at the clock
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 # printf('%.*c', 1000000000, 'x') spends six seconds inside one step, whatever the limits say.

@@ -83,7 +83,9 @@ def rows_of(suite: Suite) -> list[dict]:
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError as error:
-            raise UserError(problems=[Problem(shown(suite.rows), number, error.colno, "", f"not JSON: {error.msg}")]) from None
+            raise UserError(
+                problems=[Problem(shown(suite.rows), number, error.colno, "", f"not JSON: {error.msg}")]
+            ) from None
     if not rows:
         raise UserError(f"{shown(suite.rows)} has no rows", next=again)
     return rows

@@ -33,7 +33,9 @@ def summarise(suite: Suite, records: list[Record], last: list[Record] | None = N
 
 
 def _line(suite: Suite, rule: Rule, records: list[Record], last: list[Record]) -> Line:
-    chosen = [records[i] for i in counted(records, [r["scores"]["adapter"] for r in records], rule.metric, list(rule.kinds))]
+    chosen = [
+        records[i] for i in counted(records, [r["scores"]["adapter"] for r in records], rule.metric, list(rule.kinds))
+    ]
     base, adapter = ([float(r["scores"][who].get(rule.metric, 0)) for r in chosen] for who in ("base", "adapter"))
     line = {"suite": suite.name, "metric": rule.name, "n": len(chosen), "weight": rule.weight}
     line |= {"base": _mean(base), "adapter": _mean(adapter), "gate": rule.gate, "relative": rule.relative}
@@ -86,7 +88,9 @@ def failures(suites: list[Suite], records: list[Record], lines: list[Line]) -> l
         for rule in sorted(suite.rules, key=lambda rule: (suite.name, rule.name) not in failed):
             for each in _wrong(suite, rule, records):
                 lost = each["scores"]["base"].get(rule.metric) is True
-                first.setdefault((suite.name, each["id"]), ((suite.name, rule.name) not in failed, not lost, rule.name, each))
+                first.setdefault(
+                    (suite.name, each["id"]), ((suite.name, rule.name) not in failed, not lost, rule.name, each)
+                )
     seen: Counter = Counter()
     ranked = []
     for passed, kept, name, each in sorted(first.values(), key=lambda entry: entry[:2]):
