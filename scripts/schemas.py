@@ -1,4 +1,4 @@
-"""Writes schemas/adapter.schema.json and profile.schema.json from Axolotl's own model and schemas/house.yml.
+"""Writes schemas/adapter.schema.json, profile.schema.json and run.schema.json from Axolotl's own model and schemas/house.yml.
 
 Types and descriptions are those of the installed Axolotl; what is allowed and what is narrower is house.yml's.
 Run as: make schemas / python -m scripts.schemas (imports Axolotl, so it needs the full environment).
@@ -117,7 +117,7 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
         "title": "An adapter: one complete Axolotl config",
         "description": f"Made by `make schemas` from the model of Axolotl {version('axolotl')} and schemas/house.yml. Do not edit.",
         "$ref": "#/$defs/keys",
-        "allOf": [{"$ref": "#/$defs/complete"}, {"properties": {"base_model": hub}}],
+        "allOf": [{"$ref": "#/$defs/complete"}, {"properties": {"base_model": hub}, "required": ["revision_of_model"], MARK: ["required"]}],
         "x-refused": house["refused"],
         "x-means": house["means"],
         "$defs": {"keys": obj(keys, list(own)), "complete": complete, **objects},
@@ -142,16 +142,23 @@ def profile_schema(adapter: dict) -> dict:
     }
 
 
+def run_schema(adapter: dict) -> dict:
+    """The schema of an adapter with a profile laid over it: whole, on any base that is allowed."""
+    told = {"title": "A resolved config: adapter and profile", "description": adapter["description"]}
+    refs = {"$ref": "adapter.schema.json#/$defs/keys", "allOf": [{"$ref": "adapter.schema.json#/$defs/complete"}]}
+    return {"$schema": DIALECT, **told, **refs}
+
+
 def texts() -> dict[str, str]:
     """File name under schemas/ -> the text it must have."""
     house = yaml.safe_load((SCHEMAS / "house.yml").read_text(encoding="utf-8"))
     adapter = adapter_schema(axolotl_schema(), house)
-    made = {"adapter.schema.json": adapter, "profile.schema.json": profile_schema(adapter)}
+    made = {"adapter.schema.json": adapter, "profile.schema.json": profile_schema(adapter), "run.schema.json": run_schema(adapter)}
     return {name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n" for name, schema in made.items()}
 
 
 def main(argv: Sequence[str]) -> None:
-    """Writes both files."""
+    """Writes the files."""
     arguments.parser(__doc__).parse_args(argv)
     for name, text in texts().items():
         write(SCHEMAS / name, text)

@@ -123,7 +123,7 @@ def said(path: str, word: str, node: dict, error: jsonschema_rs.ValidationError)
 
 def unknown(path: str, key: str, node: dict, there: dict, name: str) -> Finding:
     """An unexpected key: one that Axolotl knows, or one that it would silently ignore."""
-    top = schema("adapter" if name == "profile" else name)
+    top = schema("adapter" if name in ("profile", "run") else name)
     means = top.get("x-means", {}).get(key)
     choices = [each for each in node.get("properties", {}) if each not in there]
     known = node.get("x-axolotl", []) if name != "profile" else top["$defs"]["keys"]["x-axolotl"]

@@ -1,0 +1,136 @@
+"""Checks everything that a pull request can edit: configs, profiles, stacks, suites, recipes, templates and rows.
+
+All mistakes at once, each as file:line:col: $.path: message (hint); exit 1 where there is one. `[house]` marks
+what Axolotl would take and only this repository refuses. Imports no torch, no transformers and no Axolotl.
+Run as: make check [ADAPTER=kpi] [FORMAT=text|github|json] / python -m scripts.check [--adapter kpi] [--format …]
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scripts import arguments
+from scripts.config import adapter, crossfile, report, rules, schema, template, yamlfile
+from scripts.config.yamlfile import Document
+from scripts.errors import Problem, UserError, main_of, suggestion
+from scripts.paths import CONFIGS, DATASETS, PROFILES, SCHEMAS, STACKS, SUITES, shown
+
+KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the report; 1 where anything is wrong."""
+    parser = arguments.parser(__doc__)
+    arguments.add(parser, "ADAPTER", "one adapter and what belongs to it; without it, everything")
+    arguments.add(parser, "FORMAT", "text (default), github or json", "text")
+    options = parser.parse_args(argv)
+    if options.format not in report.FORMATS:
+        raise UserError(f"FORMAT={options.format} is not one of {', '.join(report.FORMATS)}{hinted(options.format)}")
+    start = time.perf_counter()
+    only = adapter.find(options.adapter) if options.adapter else ""
+    problems, counts = check(only)
+    if problems or options.format == "json":
+        print(report.FORMATS[options.format](problems))
+    spent = f"{time.perf_counter() - start:.2f} s"
+    looked = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    if problems:
+        one = f" ADAPTER={only}" if only else ""
+        print(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {looked} ({spent})\nnext: mend them, then make check{one}", file=sys.stderr)
+        return 1
+    print(f"all right: {looked} ({spent})\nnext: make plan ADAPTER={only or '<one of them>'}", file=sys.stderr if options.format == "json" else sys.stdout)
+    return 0
+
+
+def hinted(word: str) -> str:
+    """The suggestion for a format, in brackets."""
+    near = suggestion(word, report.FORMATS)
+    return f" ({near})" if near else ""
+
+
+def check(only: str = "") -> tuple[list[Problem], Counter]:
+    """Every problem of everything tracked (or of one adapter), sorted, and how many files and rows were looked at."""
+    problems: list[Problem] = []
+    counts: Counter = Counter()
+    documents = {}
+    for file, kind in yaml_files(only):
+        documents[file], found = one(file, kind)
+        problems += found
+        counts["files"] += 1
+    problems += across({file: each for file, each in documents.items() if each})
+    for file in sorted(CONFIGS.rglob("*.jinja")) if not only else ():
+        counts["files"] += 1
+        problems += templates(file)
+    for name in [only] if only else adapter.names():
+        found, rows = data(name)
+        problems += found
+        counts["rows"] += rows
+    return sorted(set(problems)), counts
+
+
+def yaml_files(only: str = "") -> Iterator[tuple[Path, str]]:
+    """Each YAML file and the name of its schema ('' where it has none), found by folder."""
+    for file in sorted([*CONFIGS.rglob("*.y*ml"), *DATASETS.rglob("*.y*ml")]):
+        kind = KINDS.get(file.parent, "")
+        if file.is_relative_to(DATASETS):
+            kind = file.stem if (SCHEMAS / f"{file.stem}.schema.json").exists() else ""
+        mine = file.stem == only or file.parent == PROFILES or file.is_relative_to(DATASETS / only)
+        if not only or mine:
+            yield file, kind
+
+
+def one(file: Path, kind: str) -> tuple[Document | None, list[Problem]]:
+    """A file by itself: as text, as YAML, and against its schema. The Document only where the schema holds."""
+    if file.suffix != ".yml":
+        return None, [Problem(shown(file), 1, 1, "", "nothing reads this name", f"call it {file.stem}.yml")]
+    try:
+        document, problems = yamlfile.read(file)
+    except UserError as error:
+        return None, error.problems
+    problems += rules.secrets(file, file.read_bytes()[: yamlfile.MAX_BYTES].decode("utf-8", "replace"))
+    if document is None or not kind or (kind == "recipe" and not problems):
+        return document if not problems else None, problems  # a recipe is checked as one with what it includes
+    broken = schema.problems(document, kind)
+    return document if not broken else None, problems + broken
+
+
+def across(documents: dict[Path, Document]) -> Iterator[Problem]:
+    """What only several files together show."""
+    adapters = [each for file, each in documents.items() if file.parent == CONFIGS]
+    configs = {each.file.stem: each.value for each in adapters}
+    for file, document in documents.items():
+        if file.parent == CONFIGS:
+            yield from crossfile.adapter_problems(document)
+            if (CONFIGS.parent / document.value["chat_template_jinja"]).is_file():
+                yield from crossfile.long_rows(document)
+        elif file.parent == PROFILES:
+            yield from crossfile.profile_problems(document, adapters)
+        elif file.parent == STACKS:
+            yield from crossfile.stack_problems(document, configs)
+        elif file.parent == SUITES:
+            yield from crossfile.suite_problems(document)
+
+
+def templates(file: Path) -> list[Problem]:
+    """A template by itself, whether a config names it or not."""
+    found = template.problems(file.read_text(encoding="utf-8", errors="replace"), {})
+    return [Problem(shown(file), 1, 1, "", message) for message in found]
+
+
+def data(name: str) -> tuple[list[Problem], int]:
+    """An adapter's recipe and rows, and how many rows there are."""
+    from scripts.data import gates, recipe
+
+    folder, problems = adapter.data_of(name), []
+    for looked in (lambda: recipe.load(folder) if (folder / "recipe.yml").exists() else None, lambda: problems.extend(gates.check_adapter(name))):
+        try:
+            looked()
+        except UserError as error:
+            problems += error.problems or [Problem(shown(folder), 0, 0, "", error.message)]
+    rows = sum(file.read_bytes().count(b"\n") for file in folder.rglob("*.jsonl"))
+    return problems, rows
+
+
+if __name__ == "__main__":
+    main_of(main)
