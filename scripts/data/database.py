@@ -23,14 +23,16 @@ _IDENTIFYING = re.compile(r"@|(?:\d\D?){7,}")
 
 @dataclass(frozen=True)
 class Column:
-    """kind: key, number, date, month (text AAAA-MM), category, label (unique text) or other."""
+    """kind: key, number, date, time, month (text AAAA-MM), category, label (public, unique) or other."""
 
     table: str
     name: str
     kind: str
     comment: str = ""
     personal: bool = False
+    nullable: bool = True
     values: tuple[str, ...] = ()
+    complete: bool = False  #: whether `values` are all there are
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Database:
     def run(self, sql: str) -> list[tuple]:
         """The rows that one SELECT gives."""
         with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql.rstrip().rstrip(";").replace("%", self._percent))]
+            return [
+                tuple(row) for row in connection.exec_driver_sql(sql.rstrip().rstrip(";").replace("%", self._percent))
+            ]
 
     @property
     def _percent(self) -> str:
@@ -91,7 +95,9 @@ def connect(options: dict, db_url: str | None = None) -> Engine:
         engine = sa.create_engine(parsed)
         engine.connect().close()
     except ModuleNotFoundError as error:
-        raise UserError(f"DB={url}: its driver {error.name} is not installed", next=f"pip install {error.name}") from None
+        raise UserError(
+            f"DB={url}: its driver {error.name} is not installed", next=f"pip install {error.name}"
+        ) from None
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         hint = "sqlite:///file.db, postgresql://user@host/name or mysql+pymysql://user@host/name"
         raise UserError(f"DB={url}: {error}; it looks like {hint}") from None
@@ -107,7 +113,9 @@ def read(engine: Engine, options: dict) -> Database:
     names = options.get("tables") or inspector.get_table_names()
     missing = set(names) - set(inspector.get_table_names())
     if missing:
-        raise UserError(f"the database has no table {', '.join(sorted(missing))}; it has: {', '.join(inspector.get_table_names())}")
+        raise UserError(
+            f"the database has no table {', '.join(sorted(missing))}; it has: {', '.join(inspector.get_table_names())}"
+        )
     database = Database(engine, {})
     for name in sorted(names):
         database.tables[name] = _table(database, inspector, name, options)
@@ -122,45 +130,45 @@ def _table(database: Database, inspector: sa.Inspector, name: str, options: dict
         for each in sorted(inspector.get_foreign_keys(name), key=lambda each: each["constrained_columns"])
         if len(each["constrained_columns"]) == 1 and each["referred_columns"]
     )
-    unique = {each["column_names"][0] for each in inspector.get_unique_constraints(name) if len(each["column_names"]) == 1}
     quoted = database.engine.dialect.identifier_preparer.quote
     rows = database.run(f"SELECT COUNT(*) FROM {quoted(name)}")[0][0]
     keys = {*key, *(link.column for link in links)}
     columns = []
     for each in inspector.get_columns(name):
         about = each.get("comment") or comments.get(each["name"], "")
-        columns.append(_column(database, name, each, about, keys, each["name"] in unique, options))
+        columns.append(_column(database, name, each, about, keys, options))
     return Table(name, comment, key, tuple(columns), links, rows)
 
 
-def _column(database: Database, table: str, raw: dict, comment: str, keys: set, unique: bool, options: dict) -> Column:
-    name, kind, values = raw["name"], _kind(raw["type"]), ()
+def _column(database: Database, table: str, raw: dict, comment: str, keys: set, options: dict) -> Column:
+    name, kind, values, complete = raw["name"], _kind(raw["type"]), (), False
     personal = is_personal(table, name, options)
     if name in keys:
-        return Column(table, name, "key", comment, personal)
+        return Column(table, name, "key", comment, personal, raw["nullable"])
     quoted = database.engine.dialect.identifier_preparer.quote
     where = f"FROM {quoted(table)} WHERE {quoted(name)} IS NOT NULL"
     if kind == "text" and not personal:
-        public = f"{table}.{name}" in options.get("public", [])
-        least = 1 if public else options.get("least_rows", 5)
+        least = 0 if f"{table}.{name}" in options.get("public", []) else options.get("least_rows", 5)
         sql = f"SELECT {quoted(name)}, COUNT(*) {where} GROUP BY {quoted(name)} ORDER BY 1 LIMIT {MOST_VALUES + 30}"
         found = [(str(value).strip(), count) for value, count in database.run(sql)]
-        kind, values = _text_kind(found, unique and public, least)
-    if kind in ("date", "month") and not personal:
+        kind, values = _text_kind(found, least)
+        complete = len(values) == len(found)
+    if kind in ("date", "time", "month") and not personal:
         first, last = database.run(f"SELECT MIN({quoted(name)}), MAX({quoted(name)}) {where}")[0]
         if first is not None:
             database.dates[f"{table}.{name}"] = (str(first), str(last))
-    return Column(table, name, "other" if kind == "text" else kind, comment, personal, values)
+    kind = "other" if kind == "text" else kind
+    return Column(table, name, kind, comment, personal, raw["nullable"], values, complete)
 
 
-def _text_kind(found: list[tuple[str, int]], label: bool, least: int) -> tuple[str, tuple[str, ...]]:
+def _text_kind(found: list[tuple[str, int]], least: int) -> tuple[str, tuple[str, ...]]:
     """What the values of a text column make it; values that could identify somebody don't count."""
     if found and all(re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value) for value, _ in found):
         return "month", ()
     safe = sorted(value for value, count in found if count >= least and 0 < len(value) <= 40)
     if not safe or len(found) > MOST_VALUES or any(_IDENTIFYING.search(value) for value, _ in found):
         return "other", ()
-    return ("label" if label else "category"), tuple(safe)
+    return ("label" if all(count == 1 for _, count in found) else "category"), tuple(safe)
 
 
 def _kind(type: sa.types.TypeEngine) -> str:
@@ -168,7 +176,9 @@ def _kind(type: sa.types.TypeEngine) -> str:
         return "other"
     if isinstance(type, sa.types.Numeric | sa.types.Integer):
         return "number"
-    if isinstance(type, sa.types.Date | sa.types.DateTime):
+    if isinstance(type, sa.types.DateTime):
+        return "time"
+    if isinstance(type, sa.types.Date):
         return "date"
     return "text" if isinstance(type, sa.types.String) else "other"
 
@@ -190,5 +200,7 @@ def _comments(engine: Engine, inspector: sa.Inspector, table: str) -> tuple[str,
     with engine.connect() as connection:
         ddl = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar() or ""
     head = re.match(r"[^(]*\([ \t]*--[ \t]*(.+)", ddl)
-    lines = re.findall(r"^[ \t]*[\"`\[]?(\w+)[\"`\]]?[ \t][^\n]*?--[ \t]*(.+)$", ddl[head.end() if head else 0 :], re.MULTILINE)
+    lines = re.findall(
+        r"^[ \t]*[\"`\[]?(\w+)[\"`\]]?[ \t][^\n]*?--[ \t]*(.+)$", ddl[head.end() if head else 0 :], re.MULTILINE
+    )
     return (head.group(1).strip() if head else ""), {name: text.strip() for name, text in lines}

@@ -3,7 +3,7 @@
 Run as: python -m scripts.data.sampledb
 
 `ensure()` gives outputs/data/operadora.db, built in about a second where it is missing or older than
-datasets/schema/operadora.sql or this file. One seed, one content. The monthly loss ratio, delinquency
+datasets/schema/operadora.* or this file. One seed, one content. The monthly loss ratio, delinquency
 and cancellation are drawn first, inside what Brazilian operators report, and the rows are made to
 meet them. People are invented, and their CPFs fail the check digits.
 """
@@ -16,192 +16,177 @@ import sqlite3
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from scripts.errors import main_of
 from scripts.paths import DATASETS, OUTPUTS, shown
 
 DDL = DATASETS / "schema" / "operadora.sql"
+PARTS = DATASETS / "schema" / "operadora.yml"
 FILE = OUTPUTS / "data" / "operadora.db"
 MONTHS = [(year, month) for year in (2024, 2025) for month in range(1, 13)]
 SEED = 20240101
 Rows = dict[str, list[tuple]]
 
-MUNICIPALITIES = [  # name, state, population of the 2022 census, share of the members
-    ("Natal", "RN", 751300, 40), ("Parnamirim", "RN", 252716, 18), ("Mossoró", "RN", 264577, 14),
-    ("Caicó", "RN", 61146, 5), ("Macaíba", "RN", 82249, 5), ("João Pessoa", "PB", 833932, 10),
-    ("Campina Grande", "PB", 419379, 5), ("Recife", "PE", 1488920, 3),
-]  # fmt: skip
-PLANS = [  # name, room, coverage, monthly price
-    ("Bronze", "enfermaria", "municipal", 219.90), ("Prata", "enfermaria", "estadual", 289.90),
-    ("Ouro", "apartamento", "estadual", 419.90), ("Diamante", "apartamento", "nacional", 689.90),
-    ("Rubi", "enfermaria", "nacional", 349.90), ("Safira", "apartamento", "nacional", 529.90),
-]  # fmt: skip
-PROVIDERS = [  # name, kind, municipality
-    ("Hospital Potengi", "hospital", 1), ("Hospital das Dunas", "hospital", 1), ("Hospital do Oeste", "hospital", 3),
-    ("Hospital Cabo Branco", "hospital", 6), ("Clínica Ponta Negra", "clínica", 1), ("Clínica Cajueiro", "clínica", 2),
-    ("Clínica Seridó", "clínica", 4), ("Clínica Borborema", "clínica", 7), ("Laboratório Reis Magos", "laboratório", 1),
-    ("Laboratório Trampolim", "laboratório", 2), ("Laboratório Salinas", "laboratório", 3),
-    ("Laboratório Capibaribe", "laboratório", 8),
-]  # fmt: skip
-PROCEDURES = [  # name, group, reference price, frequency, kind of provider
-    ("Consulta clínica", "consulta", 120.00, 26, "clínica"), ("Consulta pediátrica", "consulta", 130.00, 10, "clínica"),
-    ("Consulta de urgência", "consulta", 150.00, 9, "hospital"), ("Hemograma", "exame", 25.00, 18, "laboratório"),
-    ("Raio X", "exame", 60.00, 7, "hospital"), ("Ultrassonografia", "exame", 140.00, 8, "clínica"),
-    ("Tomografia", "exame", 420.00, 3, "hospital"), ("Ressonância", "exame", 780.00, 3, "hospital"),
-    ("Fisioterapia", "terapia", 70.00, 9, "clínica"), ("Psicoterapia", "terapia", 110.00, 7, "clínica"),
-    ("Parto", "internação", 7800.00, 1, "hospital"), ("Internação clínica", "internação", 5200.00, 2, "hospital"),
-]  # fmt: skip
-WOMEN = "Alba Bianca Celina Dalva Edna Fabíola Geisa Heloá Iara Jussara Karina Lívia Mirtes Nadja Odete".split()
-MEN = "Abílio Breno Caetano Davi Edson Fausto Genésio Hélio Ivo Jonas Kleber Lauro Moacir Nélio Otávio".split()
-SURNAMES = "Alecrim Barreto Cascudo Dantas Emerenciano Falcão Galvão Holanda Ipanema Jardim Lamas Maciel".split()
-
-
-def day(rng: random.Random, year: int, month: int, first: int = 1) -> str:
-    """A day of the month as YYYY-MM-DD."""
-    return f"{year}-{month:02d}-{rng.randint(first, calendar.monthrange(year, month)[1]):02d}"
-
 
 def impossible_cpf(number: int) -> str:
     """Eleven digits, distinct for each number below 10**9, whose first check digit is off by one."""
     digits = [int(digit) for digit in f"{number:09d}"]
-    check = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits)) * 10 % 11 % 10
+    check = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True)) * 10 % 11 % 10
     return f"{number:09d}{(check + 1) % 10}{number % 10}"
 
 
-def person(rng: random.Random, number: int, adult: bool) -> tuple:
-    """(name, CPF, birth date, phone, e-mail, address, sex)"""
-    sex = rng.choice("FM")
-    name = f"{rng.choice(WOMEN if sex == 'F' else MEN)} {rng.choice(SURNAMES)} {rng.choice(SURNAMES)}"
-    born = day(rng, rng.randint(1946, 2003) if adult else rng.randint(2006, 2023), rng.randint(1, 12))
-    cpf = impossible_cpf(100_000_000 + number * 7919 + rng.randrange(7919))
-    return name, cpf, born, f"(84) 90000-{number:04d}", f"b{number}@example.com", f"Rua das Dunas, {number}", sex
+@dataclass
+class Member:
+    """A covered person; `who` is name, CPF, birth date, phone, e-mail, address, sex."""
+
+    id: int
+    contract: int
+    home: int
+    who: tuple
+    holder: bool
+    company: bool
+    price: float
+    start: str
+    end: str | None = None
 
 
-class Membership:
-    """Contracts and members as the months go by."""
+class Operator:
+    """The operator's books as the months go by; `rows` is what the database gets."""
 
-    def __init__(self, rng: random.Random):
-        self.rng, self.contracts, self.members = rng, [], []
+    def __init__(self, seed: int, parts: dict):
+        self.rng, self.parts, self.members = random.Random(seed), parts, []
+        self.contracts: list[tuple] = []
+        cities = [each[0] for each in parts["municipalities"]]
+        self.rows: Rows = {
+            "municipio": [(n, *each[:3]) for n, each in enumerate(parts["municipalities"], 1)],
+            "plano": [(n, *each[:4]) for n, each in enumerate(parts["plans"], 1)],
+            **{name: [] for name in ("contrato", "beneficiario", "fatura", "pagamento")},
+            "prestador": [(n, cities.index(each[2]) + 1, *each[:2]) for n, each in enumerate(parts["providers"], 1)],
+            "procedimento": [(n, *each[:3]) for n, each in enumerate(parts["procedures"], 1)],
+            "guia": [],
+        }
+
+    def day(self, year: int, month: int, first: int = 1) -> str:
+        """A day of the month as YYYY-MM-DD."""
+        return f"{year}-{month:02d}-{self.rng.randint(first, calendar.monthrange(year, month)[1]):02d}"
+
+    def drawn(self, part: str, weight: int) -> int:
+        """The index of one of the parts, drawn by the weights in that column."""
+        return self.rng.choices(range(len(self.parts[part])), [each[weight] for each in self.parts[part]])[0]
+
+    def person(self, number: int, adult: bool) -> tuple:
+        """An invented person's name, CPF, birth date, phone, e-mail, address and sex."""
+        rng, people, sex = self.rng, self.parts["people"], self.rng.choice("FM")
+        name = f"{rng.choice(people[sex])} {rng.choice(people['last'])} {rng.choice(people['last'])}"
+        born = self.day(rng.randint(1946, 2003) if adult else rng.randint(2006, 2023), rng.randint(1, 12))
+        cpf = impossible_cpf(100_000_000 + number * 7919 + rng.randrange(7919))
+        return name, cpf, born, f"(84) 90000-{number:04d}", f"b{number}@example.com", f"Rua das Dunas, {number}", sex
 
     def sell(self, year: int, month: int) -> int:
         """A new contract with its members, from a day of that month on; how many members."""
         kind = self.rng.choices(["individual", "familiar", "empresarial"], [45, 45, 10])[0]
         size = {"individual": 1, "familiar": self.rng.randint(2, 4), "empresarial": self.rng.randint(6, 14)}[kind]
-        plan = self.rng.choices(range(len(PLANS)), [26, 24, 18, 6, 16, 10])[0] + 1
-        start, contract = day(self.rng, year, month), len(self.contracts) + 1
-        home = self.rng.choices(range(len(MUNICIPALITIES)), [place[3] for place in MUNICIPALITIES])[0] + 1
-        self.contracts.append({"id": contract, "plan": plan, "kind": kind, "start": start})
+        plan, home = self.drawn("plans", 4), self.drawn("municipalities", 3) + 1
+        start, contract, company = self.day(year, month), len(self.contracts) + 1, kind == "empresarial"
+        self.contracts.append((contract, plan + 1, kind, start))
         for index in range(size):
-            holder = index == 0 or (kind == "empresarial" and self.rng.random() < 0.7)
-            who = person(self.rng, len(self.members) + 1, adult=holder or self.rng.random() < 0.4)
-            self.members.append(
-                {"id": len(self.members) + 1, "contract": contract, "home": home, "who": who, "holder": holder,
-                 "kind": kind, "plan": plan, "start": start, "end": None}
-            )  # fmt: skip
+            holder, number = index == 0 or (company and self.rng.random() < 0.7), len(self.members) + 1
+            who = self.person(number, adult=holder or self.rng.random() < 0.4)
+            price = self.parts["plans"][plan][3]
+            self.members.append(Member(number, contract, home, who, holder, company, price, start))
         return size
 
-    def active(self, before: str) -> list[dict]:
-        """Members who joined before that day and have not left."""
-        return [member for member in self.members if member["start"] < before and not member["end"]]
+    def active(self, year: int, month: int) -> list[Member]:
+        """Members who joined before that month and have not left."""
+        return [each for each in self.members if each.start < f"{year}-{month:02d}-01" and not each.end]
 
     def leave(self, year: int, month: int, count: int) -> None:
         """Cancels that many members; a holder who leaves a family takes it along."""
-        staying = self.active(f"{year}-{month:02d}-01")
+        staying = self.active(year, month)
         self.rng.shuffle(staying)
         for member in staying:
-            if member["end"]:
+            family = [other for other in staying if other.contract == member.contract and not other.end]
+            leaving = family if member.holder and not member.company else [member]
+            if member.end or len(leaving) > count:
                 continue
-            family = [other for other in staying if other["contract"] == member["contract"] and not other["end"]]
-            leaving = family if member["holder"] and member["kind"] != "empresarial" else [member]
-            if len(leaving) <= count:
-                for each in leaving:  # a plan covers its member until the month ends
-                    each["end"] = f"{year}-{month:02d}-{calendar.monthrange(year, month)[1]}"
-                count -= len(leaving)
+            for each in leaving:  # a plan covers its member until the month ends
+                each.end = f"{year}-{month:02d}-{calendar.monthrange(year, month)[1]}"
+            count -= len(leaving)
 
+    def invoice(self, year: int, month: int, unpaid: float) -> float:
+        """One invoice a contract, and the payments; `unpaid` of the amount stays open. The amount in reais."""
+        amounts: dict[int, float] = {}
+        for each in self.active(year, month):
+            older = 1 + max(0, year - int(each.who[2][:4]) - 18) / 60
+            amounts[each.contract] = amounts.get(each.contract, 0) + each.price * older
+        total, late, owed = sum(amounts.values()), set(), 0.0
+        for contract in self.rng.sample(sorted(amounts), len(amounts)):
+            if owed + amounts[contract] <= unpaid * total:
+                owed += amounts[contract]
+                late.add(contract)
+        for contract in sorted(amounts):
+            number, value = len(self.rows["fatura"]) + 1, round(amounts[contract], 2)
+            due = f"{year}-{month:02d}-{self.rng.choice(['05', '10', '20'])}"
+            status = "vencida" if contract in late else "paga"
+            self.rows["fatura"].append((number, contract, due[:7], due, value, status))
+            if status == "paga":
+                way = self.rng.choices(["boleto", "pix", "cartão"], [55, 30, 15])[0]
+                payment = (len(self.rows["pagamento"]) + 1, number, self.day(year, month, first=3), way, value)
+                self.rows["pagamento"].append(payment)
+        return total
 
-def invoices(rng: random.Random, members: list[dict], year: int, month: int, unpaid: float, rows: Rows) -> float:
-    """One invoice a contract and the payments; `unpaid` of the amount stays open. The amount in reais."""
-    amounts: dict[int, float] = {}
-    for member in members:
-        older = 1 + max(0, year - int(member["who"][2][:4]) - 18) / 60
-        amounts[member["contract"]] = amounts.get(member["contract"], 0) + PLANS[member["plan"] - 1][3] * older
-    order, total, open_amount = list(amounts), sum(amounts.values()), 0.0
-    rng.shuffle(order)
-    late = set()
-    for contract in order:
-        if open_amount + amounts[contract] <= unpaid * total:
-            open_amount += amounts[contract]
-            late.add(contract)
-    for contract in sorted(amounts):
-        number, value = len(rows["fatura"]) + 1, round(amounts[contract], 2)
-        status, due = ("vencida" if contract in late else "paga"), f"{year}-{month:02d}-{rng.choice(['05', '10', '20'])}"
-        rows["fatura"].append((number, contract, f"{year}-{month:02d}", due, value, status))
-        if status == "paga":
-            way = rng.choices(["boleto", "pix", "cartão"], [55, 30, 15])[0]
-            paid = day(rng, year, month, first=3)
-            rows["pagamento"].append((len(rows["pagamento"]) + 1, number, paid, way, value))
-    return total
+    def claim(self, year: int, month: int, cost: float) -> None:
+        """The month's claims; the paid ones add up to `cost` reais."""
+        rng, members, drafts = self.rng, self.active(year, month), []
+        for _ in range(round(len(members) * rng.uniform(0.8, 0.95))):
+            procedure = self.drawn("procedures", 3)
+            name, group, price, _, where = self.parts["procedures"][procedure]
+            provider = rng.choice([n for n, each in enumerate(self.parts["providers"], 1) if each[1] == where])
+            urgent = "urgência" in name or rng.random() < (0.4 if group == "internação" else 0.08)
+            value = None if rng.random() < 0.07 else price * rng.uniform(0.85, 1.25)
+            manner, at = "urgência" if urgent else "eletivo", self.day(year, month)
+            drafts.append((at, rng.choice(members).id, provider, procedure + 1, manner, value))
+        scale = cost / sum(draft[-1] or 0 for draft in drafts)
+        for at, *who, manner, value in sorted(drafts, key=lambda draft: draft[0]):
+            paid, status = (None, "negada") if value is None else (round(value * scale, 2), "paga")
+            self.rows["guia"].append((len(self.rows["guia"]) + 1, *who, at[:7], at, manner, status, paid))
 
+    def month(self, year: int, month: int) -> None:
+        """A month's invoices, claims, departures and sales."""
+        # Winter brings more claims, and the year's first quarter more unpaid invoices and departures.
+        ratio = self.rng.uniform(0.74, 0.83) + (0.05 if 5 <= month <= 8 else 0)
+        unpaid = self.rng.uniform(0.06, 0.1) + (0.02 if month <= 3 else 0)
+        leaving = self.rng.uniform(0.011, 0.024) + (0.005 if month <= 3 else 0)
+        self.claim(year, month, ratio * self.invoice(year, month, unpaid))
+        self.leave(year, month, round(len(self.active(year, month)) * leaving))
+        new, wanted = 0, self.rng.randint(8, 14)
+        while new < wanted:
+            new += self.sell(year, month)
 
-def claims(rng: random.Random, members: list[dict], year: int, month: int, cost: float, rows: Rows) -> None:
-    """The month's claims; the paid ones add up to `cost` reais."""
-    drafts = []
-    for _ in range(round(len(members) * rng.uniform(0.8, 0.95))):
-        procedure = rng.choices(range(len(PROCEDURES)), [each[3] for each in PROCEDURES])[0]
-        name, group, price, _, where = PROCEDURES[procedure]
-        provider = rng.choice([index for index, each in enumerate(PROVIDERS) if each[1] == where])
-        urgent = "urgência" in name or rng.random() < (0.4 if group == "internação" else 0.08)
-        value = None if rng.random() < 0.07 else price * rng.uniform(0.85, 1.25)
-        member = rng.choice(members)
-        at = day(rng, year, month)
-        drafts.append((member["id"], provider + 1, procedure + 1, at, "urgência" if urgent else "eletivo", value))
-    scale = cost / sum(draft[5] or 0 for draft in drafts)
-    for who, provider, procedure, at, manner, value in sorted(drafts, key=lambda draft: draft[3]):
-        paid = None if value is None else round(value * scale, 2)
-        status = "negada" if value is None else "paga"
-        number = len(rows["guia"]) + 1
-        rows["guia"].append((number, who, provider, procedure, at[:7], at, manner, status, paid))
+    def close(self) -> Rows:
+        """All rows, with members and contracts as they stand at the end."""
+        living = {each.contract for each in self.members if not each.end}
+        for contract in self.contracts:
+            self.rows["contrato"].append((*contract, "ativo" if contract[0] in living else "cancelado"))
+        for each in self.members:
+            bond, status = "titular" if each.holder else "dependente", "cancelado" if each.end else "ativo"
+            row = (each.id, each.contract, each.home, *each.who, bond, each.start, each.end, status)
+            self.rows["beneficiario"].append(row)
+        return self.rows
 
 
 def simulate(seed: int = SEED) -> Rows:
     """Every table's rows, in an order that satisfies the foreign keys."""
-    rng = random.Random(seed)
-    rows: Rows = {"municipio": [(n, *each[:3]) for n, each in enumerate(MUNICIPALITIES, 1)]}
-    rows["plano"] = [(n, *each) for n, each in enumerate(PLANS, 1)]
-    rows |= {name: [] for name in ("contrato", "beneficiario", "fatura", "pagamento")}
-    rows["prestador"] = [(n, each[2], *each[:2]) for n, each in enumerate(PROVIDERS, 1)]
-    rows["procedimento"] = [(n, *each[:3]) for n, each in enumerate(PROCEDURES, 1)]
-    rows["guia"] = []
-    book, joined = Membership(rng), 0
-    while joined < 420:
-        joined += book.sell(rng.randint(2019, 2023), rng.randint(1, 12))
+    operator, sold = Operator(seed, yaml.safe_load(PARTS.read_text("utf-8"))), 0
+    while sold < 420:
+        sold += operator.sell(operator.rng.randint(2019, 2023), operator.rng.randint(1, 12))
     for year, month in MONTHS:
-        first = f"{year}-{month:02d}-01"
-        # Winter brings more claims, and the year's first quarter more unpaid invoices and departures.
-        ratio = rng.uniform(0.74, 0.83) + (0.05 if month in (5, 6, 7, 8) else 0)
-        unpaid = rng.uniform(0.06, 0.1) + (0.02 if month <= 3 else 0)
-        members = book.active(first)
-        leaving = round(len(members) * (rng.uniform(0.011, 0.024) + (0.005 if month <= 3 else 0)))
-        claims(rng, members, year, month, ratio * invoices(rng, members, year, month, unpaid, rows), rows)
-        book.leave(year, month, leaving)
-        new, wanted = 0, rng.randint(8, 14)
-        while new < wanted:
-            new += book.sell(year, month)
-    _close(book, rows)
-    return rows
-
-
-def _close(book: Membership, rows: Rows) -> None:
-    """Writes members and contracts as they stand at the end."""
-    living = {member["contract"] for member in book.members if not member["end"]}
-    for each in book.contracts:
-        status = "ativo" if each["id"] in living else "cancelado"
-        rows["contrato"].append((each["id"], each["plan"], each["kind"], each["start"], status))
-    for each in book.members:
-        bond, status = "titular" if each["holder"] else "dependente", "cancelado" if each["end"] else "ativo"
-        key = (each["id"], each["contract"], each["home"])
-        rows["beneficiario"].append((*key, *each["who"], bond, each["start"], each["end"], status))
+        operator.month(year, month)
+    return operator.close()
 
 
 def build(file: Path, stamp: int) -> None:
@@ -224,8 +209,8 @@ def build(file: Path, stamp: int) -> None:
 
 
 def ensure(file: Path = FILE) -> Path:
-    """The sample database, built where it is missing or its DDL or generator changed."""
-    stamp = int(hashlib.sha256(DDL.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:7], 16)
+    """The sample database, built where it is missing or what it is made from changed."""
+    stamp = int(hashlib.sha256(DDL.read_bytes() + PARTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:7], 16)
     if file.exists():
         with closing(sqlite3.connect(file)) as connection:
             try:

@@ -1,0 +1,166 @@
+"""From points to rows: what is asked, in every way that people ask it.
+
+A Point is one thing to know with its canonical answer. `deal` gives every point its turn, a phrase of
+the point's intent and one of its wordings, until the quota of its kind is met. Training and evaluation
+take their phrases from separate lists; of some kinds, a share of the points is held out as well.
+"""
+
+import random
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.config import yamlfile
+from scripts.errors import UserError
+
+MONTHS = [
+    "janeiro", "fevereiro", "março", "abril", "maio", "junho",
+    "julho", "agosto", "setembro", "outubro", "novembro", "dezembro",
+]  # fmt: skip
+Row = dict
+Slots = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing to know; `slots` are its wordings, of which a row takes one."""
+
+    kind: str
+    intent: str
+    answer: str
+    expect: dict
+    slots: tuple[Slots, ...] = ({},)
+
+
+@dataclass(frozen=True)
+class Noun:
+    """`a guia/guias`: article, singular and plural."""
+
+    o: str
+    one: str
+    many: str
+
+    @classmethod
+    def of(cls, text: str) -> "Noun":
+        """From `o plano/planos`; without an article the ending decides, without a plural an s is added."""
+        article, _, rest = text.partition(" ")
+        if article not in ("o", "a"):
+            article, rest = guessed_article(text), text
+        one, _, many = rest.partition("/")
+        return cls(article, one, many or plural(one))
+
+    def slots(self, after: str = "") -> Slots:
+        """{item}, {itens}, {o}, {os} with what follows the noun, in agreement."""
+        tail = " " + after.replace("{os}", self.o + "s").replace("{o}", self.o) if after else ""
+        return {"item": self.one, "itens": self.many + tail, "o": self.o, "os": self.o + "s"}
+
+
+def guessed_article(word: str) -> str:
+    """The likeliest gender of a noun by its ending."""
+    first = word.split()[0] if word.split() else word
+    return "a" if re.search(r"(a|ção|são|dade|gem|ções)s?$", plain(first) if first.endswith("a") else first) else "o"
+
+
+def plural(word: str) -> str:
+    """The regular plural of a noun's first word."""
+    first, space, rest = word.partition(" ")
+    for ending, many in (
+        ("ão", "ões"),
+        ("al", "ais"),
+        ("el", "éis"),
+        ("m", "ns"),
+        ("r", "res"),
+        ("z", "zes"),
+        ("s", "s"),
+    ):
+        if first.endswith(ending):
+            return first[: -len(ending)] + many + space + rest
+    return first + "s" + space + rest
+
+
+def plain(text: str) -> str:
+    """Lower case without accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+
+
+def month_texts(year: int, month: int) -> list[str]:
+    """The ways a month is written: março de 2025, março/2025, 03/2025, mar/25."""
+    name = MONTHS[month - 1]
+    long = f"{name} de {year}"
+    return [long, long, f"{name}/{year}", f"{month:02d}/{year}", f"{name[:3]}/{year % 100:02d}"]
+
+
+def styled(text: str, rng: random.Random) -> str:
+    """The same question as different people type it: capitals or not, accents and marks or not."""
+    roll = rng.random()
+    if roll < 0.4:
+        return text[:1].upper() + text[1:]
+    if roll < 0.7:
+        return text
+    return plain(text).rstrip("?.")
+
+
+def phrases(file: Path) -> dict[str, dict[str, list[str]]]:
+    """Every intent's `train` and `eval` phrases; a phrase in both is refused."""
+    document = yamlfile.load(file)
+    problems = []
+    for intent, lists in document.value.items():
+        for index, phrase in enumerate(lists["eval"]):
+            if phrase in lists["train"]:
+                problems.append(document.problem(f"$.{intent}.eval[{index}]", "training has this phrase as well"))
+    if problems:
+        raise UserError(problems=problems)
+    return document.value
+
+
+def asked(points: list[Point], part: str, phrases: dict, rng: random.Random) -> Iterator[tuple[Point, str]]:
+    """Endless turns over the points in random order, each time with another phrase and wording."""
+    order = {}
+    points = rng.sample(points, len(points))
+    for turn in range(400):
+        for index, point in enumerate(points):
+            if turn == 0:
+                order[index] = rng.sample(phrases[point.intent][part], len(phrases[point.intent][part]))
+            phrase = order[index][turn % len(order[index])]
+            yield point, styled(phrase.format(**rng.choice(point.slots)), rng)
+
+
+def deal(points: Iterable[Point], phrases: dict, recipe: dict) -> tuple[list[Row], list[Row]]:
+    """Training and evaluation rows of every kind that has a quota, in a shuffled order."""
+    by_kind: dict[str, list[Point]] = {}
+    for point in points:
+        by_kind.setdefault(point.kind, []).append(point)
+    held = recipe["options"].get("held_out", {})
+    train, evaluation, said = [], [], {}
+    for kind, quota in recipe["quotas"].items():
+        rng = random.Random(f"{recipe['seed']} {kind}")
+        known, unseen = by_kind.get(kind, []), []
+        if kind in held.get("kinds", []):
+            known = rng.sample(known, len(known))
+            cut = round(held["share"] * len(known))
+            unseen, known = known[:cut], known[cut:]
+        train += _take(asked(known, "train", phrases, rng), quota["train"], said, False)
+        half = quota["eval"] // 2 if unseen else 0
+        evaluation += _take(asked(unseen, "eval", phrases, rng), half, said, True)
+        evaluation += _take(asked(known, "eval", phrases, rng), quota["eval"] - half, said, True)
+    random.Random(f"{recipe['seed']} order").shuffle(train)
+    return train, evaluation
+
+
+def _take(turns: Iterator[tuple[Point, str]], count: int, said: dict[str, str], asks: bool) -> list[Row]:
+    """The first `count` rows whose question was not put before, in this or another kind."""
+    rows: list[Row] = []
+    for point, text in turns:
+        if len(rows) >= count:
+            break
+        if plain(text).rstrip("?.") in said:
+            continue
+        said[plain(text).rstrip("?.")] = point.answer
+        messages = [{"role": "user", "content": text}]
+        if asks:
+            rows.append({"messages": messages, "kind": point.kind, "expect": point.expect})
+        else:
+            rows.append({"messages": [*messages, {"role": "assistant", "content": point.answer}], "kind": point.kind})
+    return rows
