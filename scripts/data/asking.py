@@ -127,40 +127,52 @@ def asked(points: list[Point], part: str, phrases: dict, rng: random.Random) -> 
             yield point, styled(phrase.format(**rng.choice(point.slots)), rng)
 
 
-def deal(points: Iterable[Point], phrases: dict, recipe: dict) -> tuple[list[Row], list[Row]]:
-    """Training and evaluation rows of every kind that has a quota, in a shuffled order."""
+def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> tuple[list[Row], list[Row]]:
+    """Training and evaluation rows of every kind that has a quota, the training rows in a shuffled order.
+
+    UserError with the numbers where a quota is not met and `strict`, or where nothing can be asked.
+    """
     by_kind: dict[str, list[Point]] = {}
     for point in points:
         by_kind.setdefault(point.kind, []).append(point)
-    held = recipe["options"].get("held_out", {})
-    train, evaluation, said = [], [], {}
+    held = recipe["options"].get("held_out", {"kinds": [], "share": 0})
+    train, evaluation, said, short = [], [], set(), []
     for kind, quota in recipe["quotas"].items():
         rng = random.Random(f"{recipe['seed']} {kind}")
-        known, unseen = by_kind.get(kind, []), []
-        if kind in held.get("kinds", []):
-            known = rng.sample(known, len(known))
-            cut = round(held["share"] * len(known))
-            unseen, known = known[:cut], known[cut:]
-        train += _take(asked(known, "train", phrases, rng), quota["train"], said, False)
+        known = by_kind.get(kind, [])
+        known = rng.sample(known, len(known))
+        cut = round(held["share"] * len(known)) if kind in held["kinds"] else 0
+        unseen, known = known[:cut], known[cut:]
+        taught = _take(asked(known, "train", phrases, rng), quota["train"], said)
         half = quota["eval"] // 2 if unseen else 0
-        evaluation += _take(asked(unseen, "eval", phrases, rng), half, said, True)
-        evaluation += _take(asked(known, "eval", phrases, rng), quota["eval"] - half, said, True)
+        tested = _take(asked(unseen, "eval", phrases, rng), half, said)
+        tested += _take(asked(known, "eval", phrases, rng), quota["eval"] - len(tested), said)
+        for part, turns in (("train", taught), ("eval", tested)):
+            if len(turns) < quota[part]:
+                short.append(f"{kind}: {len(turns)} of {quota[part]} rows to {part} with")
+        train += [_taught(*turn) for turn in taught]
+        evaluation += [_tested(*turn) for turn in tested]
+    if short and (strict or not train or not evaluation):
+        raise UserError("\n".join(short), next="lower these quotas in the recipe, or add phrases or synonyms")
     random.Random(f"{recipe['seed']} order").shuffle(train)
     return train, evaluation
 
 
-def _take(turns: Iterator[tuple[Point, str]], count: int, said: dict[str, str], asks: bool) -> list[Row]:
-    """The first `count` rows whose question was not put before, in this or another kind."""
-    rows: list[Row] = []
-    for point, text in turns:
-        if len(rows) >= count:
-            break
-        if plain(text).rstrip("?.") in said:
-            continue
-        said[plain(text).rstrip("?.")] = point.answer
-        messages = [{"role": "user", "content": text}]
-        if asks:
-            rows.append({"messages": messages, "kind": point.kind, "expect": point.expect})
-        else:
-            rows.append({"messages": [*messages, {"role": "assistant", "content": point.answer}], "kind": point.kind})
-    return rows
+def _take(turns: Iterator[tuple[Point, str]], count: int, said: set[str]) -> list[tuple[Point, str]]:
+    """The first `count` turns whose question was not put before, in this or another kind."""
+    taken = []
+    while len(taken) < count and (turn := next(turns, None)):
+        key = plain(turn[1]).rstrip("?.")
+        if key not in said:
+            said.add(key)
+            taken.append(turn)
+    return taken
+
+
+def _taught(point: Point, text: str) -> Row:
+    answer = {"role": "assistant", "content": point.answer}
+    return {"messages": [{"role": "user", "content": text}, answer], "kind": point.kind}
+
+
+def _tested(point: Point, text: str) -> Row:
+    return {"messages": [{"role": "user", "content": text}], "kind": point.kind, "expect": point.expect}

@@ -109,6 +109,8 @@ def connect(options: dict, db_url: str | None = None) -> Engine:
 
 def read(engine: Engine, options: dict) -> Database:
     """Reflects every table that `options["tables"]` names, or all of them."""
+    if not options.get("personal"):
+        raise UserError("the recipe's options have no `personal` patterns: no value is read without them")
     inspector = sa.inspect(engine)
     names = options.get("tables") or inspector.get_table_names()
     missing = set(names) - set(inspector.get_table_names())
@@ -187,7 +189,7 @@ def is_personal(table: str, column: str, options: dict) -> bool:
     """Whether a column's values may identify a person, by the recipe's patterns and exemptions."""
     if f"{table}.{column}" in options.get("public", []):
         return False
-    return any(re.search(pattern, column, re.IGNORECASE) for pattern in options.get("personal", []))
+    return any(re.search(pattern, column, re.IGNORECASE) for pattern in options["personal"])
 
 
 def _comments(engine: Engine, inspector: sa.Inspector, table: str) -> tuple[str, dict[str, str]]:

@@ -26,7 +26,7 @@ def rows(recipe: dict, folder: Path, db_url: str | None = None) -> tuple[list[Ro
     points = [*_list(indicators), *_unknown(indicators, months, years, unknown)]
     for each in indicators:
         points += [*_words(each), *_numbers(each, months, years), *_queries(each, asked + years)]
-    return deal(points, phrases(folder / "phrases.yml"), recipe)
+    return deal(points, phrases(folder / "phrases.yml"), recipe, strict=True)
 
 
 def _fact(kind: str, answer: str, contains: list[str], slots: tuple) -> Point:
@@ -115,7 +115,9 @@ def _unknown(
     indicators: list[Indicator], months: list[Period], years: list[Period], unknown: list[Period]
 ) -> Iterator[Point]:
     """A number that was not learnt is not made up."""
-    known = f"só de {months[0].name} a {months[-1].name} e dos anos de {listed([year.name for year in years])}"
+    whole = {period.year for period in months} if len(months) % 12 == 0 and months[0].month == 1 else ()
+    spans = listed([str(year) for year in sorted(whole)]) if whole else f"{months[0].name} a {months[-1].name}"
+    known = f"só dos meses de {spans} e dos anos de {listed([year.name for year in years])}"
     for period in unknown:
         slots = tuple(slot for each in indicators for slot in each.wordings(em=period.texts()))
         answer = f"Não tenho o número de {period.name}, {known}."

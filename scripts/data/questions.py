@@ -15,12 +15,15 @@ from scripts.data.wording import Wording
 
 
 def rows(recipe: dict, folder: Path, db_url: str | None = None) -> tuple[list[Row], list[Row]]:
-    """(training rows, evaluation rows) about the database at `db_url`, else the recipe's."""
+    """(training rows, evaluation rows) about the database at `db_url`, else the recipe's.
+
+    The recipe's own database must meet the quotas; of another one they are the most that is taken.
+    """
     options = recipe["options"]
     source = database.read(database.connect(options, db_url), options)
     words = Wording(options)
     points = [*structure(source, words, options), *sqlpoints.points(source, words)]
-    return deal(points, phrases(folder / "phrases.yml"), recipe)
+    return deal(points, phrases(folder / "phrases.yml"), recipe, strict=not db_url)
 
 
 def fact(kind: str, answer: str, contains: list[str], *slots: dict, intent: str = "") -> Point:
