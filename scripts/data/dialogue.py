@@ -2,18 +2,20 @@
 
 An evaluation row is a conversation cut before its last assistant turn; what is expected there follows
 from that turn. Its phrasings are the `eval` ones, and any that still reads like a training one is thrown
-away, so the two never share an utterance.
+away, so the two never share an utterance. So is a text whose random digits happen to be a real document.
 """
 
 import json
 import random
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
+from scripts.data.identifiers import Allowed, found
 from scripts.data.noise import Noise
 from scripts.data.person import Person
-from scripts.data.phrasing import Piece, expand, lines, parse
+from scripts.data.phrasing import Piece, expand, lines, parse, phrase_list
+from scripts.data.recipe import allowed
 from scripts.data.variety import Seen
 from scripts.errors import UserError
 
@@ -23,18 +25,19 @@ ATTEMPTS = 300
 
 def rows(recipe: Mapping, folder: Path, db_url: str | None = None) -> tuple[list[dict], list[dict]]:
     """(train, evaluation) rows, in an order that the seed alone decides; UserError where phrasings run out."""
-    train = Writer(recipe, "train").rows(lambda row: True)
+    spared = Allowed(allowed(folder))
+
+    def nobodys(row: dict) -> bool:
+        return not any(True for m in row["messages"] for _ in found(m["content"] or "", spared))
+
+    train = Writer(recipe, "train").rows(nobodys)
     seen = Seen(train)
-    return train, Writer(recipe, "eval").rows(seen.is_new)
+    return train, Writer(recipe, "eval").rows(lambda row: nobodys(row) and seen.is_new(row))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(text: str) -> list:
     return parse(text)
-
-
-def _options(block: str) -> list[list]:
-    return [_parsed(line) for _, line in lines(block)]
 
 
 class Writer:
@@ -44,8 +47,8 @@ class Writer:
         values = {name: [line for _, line in lines(block)] for name, block in recipe.get("values", {}).items()}
         self.recipe, self.side, self.noise = dict(recipe) | {"value_lists": values}, side, Noise(recipe["noise"])
         sides = {n: block if isinstance(block, str) else block[side] for n, block in recipe["phrases"].items()}
-        self.lists = {name: _options(block) for name, block in sides.items()}
-        self.answers = {name: _options(answer["say"]) for name, answer in recipe["answers"].items()}
+        self.lists = {name: phrase_list(block) for name, block in sides.items()}
+        self.answers = {name: [line for _, line in lines(answer["say"])] for name, answer in recipe["answers"].items()}
 
     def rows(self, wanted: Callable[[dict], bool]) -> list[dict]:
         """As many different conversations of each kind as the recipe asks for, shuffled."""
@@ -101,7 +104,7 @@ class Writer:
             result = rng.choice(self.recipe["results"][what])
             filled = {key: self._filled(text, person, rng) for key, text in result.items()}
             return {"role": "tool", "content": json.dumps(filled, ensure_ascii=False)}
-        return {"role": "assistant", "content": _text(expand(rng.choice(self.answers[what]), {}, person.slot, rng))}
+        return {"role": "assistant", "content": self._filled(rng.choice(self.answers[what]), person, rng)}
 
     def _call(self, name: str, person: Person) -> dict:
         call = self.recipe["calls"][name]

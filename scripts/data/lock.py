@@ -3,10 +3,15 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.data.variety import measure
+from scripts.model import base
+
+NAME = "data.lock.json"
+#: What an evaluation row may expect, the stronger first: a refusal that also contains something counts as no_call.
+KEYS = ("tool_call", "asks", "sql", "number", "no_call", "contains")
 
 
 def text_of(rows: Sequence[dict]) -> str:
@@ -19,17 +24,17 @@ def entry(rows: Sequence[dict], text: str) -> dict:
     return {
         "rows": len(rows),
         "turns": sum(len(row["messages"]) for row in rows),
-        "characters": sum(characters(message) for row in rows for message in row["messages"]),
+        "characters": sum(len(t) for row in rows for message in row["messages"] for t in texts_of(message)),
         "tool_calls": sum(map(calls, rows)),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
         "kinds": dict(sorted(Counter(row.get("kind", "own") for row in rows).items())),
     }
 
 
-def characters(message: dict) -> int:
-    """Length of what a message says or calls."""
-    called = sum(len(call["function"]["arguments"]) for call in message.get("tool_calls") or [])
-    return len(message.get("content") or "") + called
+def texts_of(message: dict) -> list[str]:
+    """What a message says and what its calls pass."""
+    called = [call["function"]["arguments"] for call in message.get("tool_calls") or []]
+    return [message["content"], *called] if message.get("content") else called
 
 
 def calls(row: dict) -> int:
@@ -37,15 +42,41 @@ def calls(row: dict) -> int:
     return sum(len(message.get("tool_calls") or []) for message in row["messages"])
 
 
-def lock(train: Sequence[dict], evaluation: Sequence[dict], texts: tuple[str, str], recipe_hash: str) -> dict:
+def lock(folder: Path, train: Sequence[dict], evaluation: Sequence[dict], texts: Mapping[str, str]) -> dict:
     """The whole lock of one data set."""
-    expected = Counter(next(iter(row.get("expect") or {"nothing": 0})) for row in evaluation)
-    return {
-        "recipe_sha256": recipe_hash,
-        "train": entry(train, texts[0]),
-        "eval": entry(evaluation, texts[1]) | {"expects": dict(sorted(expected.items()))},
+    expected = Counter(next(key for key in KEYS if key in row["expect"]) for row in evaluation)
+    made = {
+        "recipe_sha256": recipe_hash(folder),
+        "train": entry(train, texts["train"]),
+        "eval": entry(evaluation, texts["eval"]) | {"expects": dict(sorted(expected.items()))},
         "variety": measure(train),
     }
+    for name, rows in (("train", train), ("eval", evaluation)):
+        tokens = counted(rows) or _as_before(folder, name, made[name]["sha256"])
+        if tokens:
+            made[name]["tokens"] = tokens
+    return made
+
+
+def counted(rows: Sequence[dict]) -> int:
+    """Tokens of contents and arguments by the embedded base's tokenizer; 0 where the base isn't made yet."""
+    file = base.folder() / "tokenizer.json"
+    if not file.exists():
+        return 0
+    from tokenizers import Tokenizer
+
+    said = [text for row in rows for message in row["messages"] for text in texts_of(message)]
+    encoded = Tokenizer.from_file(str(file)).encode_batch_fast(said, add_special_tokens=False)
+    return sum(len(each) for each in encoded)
+
+
+def _as_before(folder: Path, name: str, sha256: str) -> int:
+    """The tokens in the lock that is there, where it is of the same bytes."""
+    try:
+        before = json.loads((folder / NAME).read_text(encoding="utf-8"))[name]
+        return before["tokens"] if before["sha256"] == sha256 else 0
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 def recipe_hash(folder: Path) -> str:

@@ -70,7 +70,7 @@ class Noise:
             text = WORD.sub(lambda m: self._shortened(m.group(), rng), text)
         if mood["typos"]:
             words = [m for m in WORD.finditer(text) if len(m.group()) >= 5]
-            if words and rng.random() < 0.6:
+            if words and rng.random() < 0.4:
                 word = rng.choice(words)
                 text = text[: word.start()] + slip(word.group(), rng) + text[word.end() :]
         return text.replace(",", "") if mood["no_commas"] else text
@@ -95,4 +95,5 @@ def tidy(text: str) -> str:
     """One space between words, none before a comma or at a line's end."""
     text = re.sub(r"[ \t]+", " ", text)
     text = re.sub(r" (?=[,.!?;:\n])|(?<=\n) ", "", text)
+    text = re.sub(r"(?<=[?!])[,.;:]+|(?<=[,;:])\.|\.(?=[,;:])", "", text)
     return re.sub(r"^[ ,;]+|[ ,;\n]+$", "", text)

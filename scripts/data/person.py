@@ -13,7 +13,7 @@ from scripts.data import spoken
 
 FIRST_YEAR, LAST_YEAR = 1930, 2024
 #: Digits of a wrong CPF and how often: one missing or one too many is what people do.
-WRONG_LENGTHS = {10: 38, 9: 14, 8: 6, 7: 2, 12: 28, 13: 9, 14: 3}
+WRONG_LENGTHS = {10: 36, 9: 14, 8: 4, 7: 4, 6: 1, 5: 2, 12: 28, 13: 9, 14: 3}
 
 
 def weighted(weights: Mapping[str, float], rng: random.Random) -> str:
@@ -121,7 +121,10 @@ class Person:
     def _wrong_cpf(self, rng: random.Random, short: bool) -> str:
         weights = {length: weight for length, weight in WRONG_LENGTHS.items() if (length < 11) == short}
         length = int(weighted(weights, rng))
-        return self._cpf("".join(str(rng.randrange(10)) for _ in range(length)), rng)
+        digits = "".join(str(rng.randrange(10)) for _ in range(length))
+        if length in (6, 8):  # in one piece they would read as a date
+            return spoken.CPFS["dotted"](digits, rng)
+        return self._cpf(digits, rng)
 
     def slot(self, name: str, rng: random.Random) -> str:
         """The slot as a person types it."""

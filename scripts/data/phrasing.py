@@ -2,13 +2,16 @@
 
 `{name}` is one line of the phrase list `name`, or a slot such as `{cpf}`; `{name?}` comes half the time and
 `{name?20}` in 20 of 100; `{name cpf=short_cpf}` says `name` with another slot for `cpf`, so that right and
-wrong data come in the same words; `[a|b|]` is one of the alternatives, here possibly nothing. A text is a
-list of pieces, so that noise can tell what people typed freely from a CPF, a date or a name.
+wrong data come in the same words; `[a|b|]` is one of the alternatives, here possibly nothing. Words never run
+together: a space comes in where two would. A text is a list of pieces, so that noise can tell what people
+typed freely from a CPF, a date or a name.
 """
 
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+from math import prod, sqrt
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -81,9 +84,27 @@ def lines(block: str) -> list[tuple[int, str]]:
     return [(n, line) for n, line in rows if line and not line.startswith("#")]
 
 
+class Lines(NamedTuple):
+    """A phrase list: its parsed lines, and cumulative weights by which one is drawn."""
+
+    options: list[list]
+    cumulative: list[float]
+
+
+def phrase_list(block: str) -> Lines:
+    """The lines of a block; one with n texts in its [ ] alternatives comes sqrt(n) times as often as a plain one."""
+    options = [parse(line) for _, line in lines(block)]
+    return Lines(options, list(accumulate(sqrt(texts(option)) for option in options)))
+
+
+def texts(nodes: Iterable) -> int:
+    """How many texts the inline alternatives of the nodes make."""
+    return prod(sum(map(texts, node.options)) for node in nodes if isinstance(node, Choice))
+
+
 def expand(
     nodes: Iterable,
-    lists: Mapping[str, list],
+    lists: Mapping[str, Lines],
     slot: Callable[[str, random.Random], str],
     rng: random.Random,
     swaps: Mapping[str, str] = MappingProxyType({}),
@@ -98,7 +119,8 @@ def expand(
         elif node.chance == 100 or rng.random() * 100 < node.chance:
             if node.name in lists:
                 inner = swaps | dict(node.swaps) if node.swaps else swaps
-                pieces += expand(rng.choice(lists[node.name]), lists, slot, rng, inner)
+                [line] = rng.choices(lists[node.name].options, cum_weights=lists[node.name].cumulative)
+                pieces += expand(line, lists, slot, rng, inner)
             else:
                 pieces.append(Piece(slot(swaps.get(node.name, node.name), rng), True))
     return pieces

@@ -31,15 +31,22 @@ def load(folder: Path) -> dict:
     """The recipe of a data folder with its includes merged in; UserError names every mistake at once."""
     main = load_yaml(folder / "recipe.yml")
     included = main.value.get("include", []) if isinstance(main.value, dict) else []
-    files = [path for pattern in included for path in sorted(folder.glob(pattern))]
-    documents = [main, *(load_yaml(path) for path in files)]
+    files = {n: sorted(folder.glob(pattern)) for n, pattern in enumerate(included)}
+    documents = [main, *(load_yaml(path) for paths in files.values() for path in paths)]
     problems = [problem for document in documents for problem in _against_schema(document, document is main)]
+    problems += [main.problem(f"$.include[{n}]", "no such file") for n, paths in files.items() if not paths]
     if not problems:
         recipe, problems = _merged(documents)
         problems += _references(documents, recipe) if recipe.get("source") == "dialogues" else []
     if problems:
         raise UserError(problems=problems)
     return recipe
+
+
+def allowed(folder: Path) -> list[str]:
+    """The lines of allow.txt: phones and e-mails that rows may show."""
+    file = folder / "allow.txt"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 def _against_schema(document: Document, main: bool) -> Iterator[Problem]:

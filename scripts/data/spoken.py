@@ -6,9 +6,22 @@ A date is (day, month, year) and need not exist: 31/02 has to be writable.
 
 import random
 
-MONTHS = "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()
-DIGITS = "zero um dois três quatro cinco seis sete oito nove".split()
-TEENS = "dez onze doze treze quatorze quinze dezesseis dezessete dezoito dezenove".split()
+MONTHS = [
+    "janeiro",
+    "fevereiro",
+    "março",
+    "abril",
+    "maio",
+    "junho",
+    "julho",
+    "agosto",
+    "setembro",
+    "outubro",
+    "novembro",
+    "dezembro",
+]
+DIGITS = ["zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove"]
+TEENS = ["dez", "onze", "doze", "treze", "quatorze", "quinze", "dezesseis", "dezessete", "dezoito", "dezenove"]
 TENS = ["", "", "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa"]
 
 Date = tuple[int, int, int]
@@ -93,12 +106,21 @@ DATES = {
     "iso": _figures("{y}-{m:02}-{d:02}"),
     "joined": _figures("{d:02}{m:02}{y}"),
     "spaces": _figures("{d:02} {m:02} {y}"),
+    "spaces_short": _figures("{d:02} {m:02} {s}"),
+    "slashes_iso": _figures("{y}/{m:02}/{d:02}"),
+    "joined_short": _figures("{d:02}{m:02}{s}"),
+    "mixed": _figures("{d:02}/{m:02} de {y}"),
+    "de_number": _figures("{d} de {m:02} de {y}"),
+    "parts": _figures("dia {d}, mês {m}, ano {y}"),
     "month": _month("{d} de {m} de {y}"),
     "month_short": _month("{d} de {m} de {s}"),
     "month_bare": _month("{d} {m} {y}"),
     "month_loose": _month("{d} de {m} {y}"),
     "month_do": _month("{d} de {m} do ano de {y}"),
+    "month_slash": _month("{d}/{m}/{y}"),
+    "month_comma": _month("{d} de {m}, {y}"),
     "abbreviated": _month("{d} {b} {y}"),
+    "abbreviated_short": _month("{d} {b} {s}"),
     "abbreviated_de": _month("{d} de {b} de {y}"),
     "abbreviated_dot": _month("{d} {b}. {y}"),
     "abbreviated_slash": _month("{d}/{b}/{y}"),
@@ -137,6 +159,7 @@ CPFS = {
     "dash": _grouped("", "", "-"),
     "spaces": _grouped(" ", " ", " "),
     "spaces_dash": _grouped(" ", " ", "-"),
+    "space": _grouped("", "", " "),
     "slash": _grouped(".", ".", "/"),
     "loose": _grouped(". ", ". ", " - "),
     "dashes": _grouped("-", "-", "-"),

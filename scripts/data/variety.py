@@ -1,21 +1,22 @@
 """How varied a data set is, and whether two utterances are the same but for their numbers.
 
 `mask` makes every number, month and number word one sign, so that what is left is the phrasing.
-Near means a Jaccard index of word trigrams of 0.8 or more, for utterances of more than five words.
+What counts as nearly the same is said in scripts/data/similarity.py, as for the gates.
 """
 
 import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from scripts.data import spoken
+from scripts.data import similarity, spoken
 from scripts.data.noise import plain
 
-NEAR, SHORT = 0.8, 5
-_NUMBERS = {plain(w) for w in spoken.DIGITS + spoken.TEENS + spoken.TENS + spoken.MONTHS + "meia mil primeiro".split() if w}
-_NUMBERS |= {month[:3] for month in spoken.MONTHS} - {"mar", "set", "out"} - {"um"}
-_NUMBERS -= {"um"}
+_NUMBERS = {
+    plain(word) for word in [*spoken.DIGITS, *spoken.TEENS, *spoken.TENS, *spoken.MONTHS, "meia", "mil", "primeiro"]
+}
+_NUMBERS |= {month[:3] for month in spoken.MONTHS}
+_NUMBERS -= {"", "um"}  # `um` is an article far more often
 _WORD = re.compile(r"#|\w+")
 _DIGITS = re.compile(r"\d+(?:\s*[./º-]+\s*\d+|\s+\d+)*")
 
@@ -39,38 +40,30 @@ def grams(words: Sequence[str], n: int = 3) -> frozenset[tuple[str, ...]]:
     return frozenset(zip(*(words[i:] for i in range(n)), strict=False))
 
 
-def jaccard(left: frozenset, right: frozenset) -> float:
-    """Size of the intersection over size of the union; 0 where both are empty."""
-    return len(left & right) / len(left | right) if left or right else 0.0
-
-
 def utterances(row: dict) -> list[str]:
     """What the user says in a row."""
     return [m["content"] for m in row["messages"] if m["role"] == "user"]
 
 
 class Seen:
-    """The user utterances of rows; tells those of another row that are the same or nearly."""
+    """What users say in some rows; tells the rows that say nothing of it again, nor nearly."""
 
     def __init__(self, rows: Iterable[dict]):
-        self.masks = {mask(text) for row in rows for text in utterances(row)}
-        self.grams = [grams(words) for words in sorted(self.masks) if len(words) > SHORT]
-        self.holders: dict[tuple, list[int]] = defaultdict(list)
-        for n, found in enumerate(self.grams):
-            for gram in found:
-                self.holders[gram].append(n)
+        self.index = similarity.Index({_key(text) for row in rows for text in _said(row)})
 
     def is_new(self, row: dict) -> bool:
-        """Whether no utterance of the row is there already."""
-        return not any(self.near(mask(text)) for text in utterances(row))
+        """Whether neither an utterance of the row nor all of them together were seen, numbers aside."""
+        self.index.seen.clear()
+        return not any(True for text in _said(row) for _ in self.index.matches(_key(text)))
 
-    def near(self, words: tuple[str, ...]) -> bool:
-        """Whether these words are an utterance that was seen, exactly or with Jaccard >= 0.8."""
-        if words in self.masks or len(words) <= SHORT:
-            return words in self.masks
-        found = grams(words)
-        shared = Counter(n for gram in found for n in self.holders.get(gram, ()))
-        return any(jaccard(found, self.grams[n]) >= NEAR for n, c in shared.items() if c >= NEAR * len(found))
+
+def _said(row: dict) -> list[str]:
+    turns = utterances(row)
+    return [*turns, "\n".join(turns)] if len(turns) > 1 else turns
+
+
+def _key(text: str) -> str:
+    return " ".join(mask(text)).replace("#", "0")
 
 
 def measure(rows: Sequence[dict], sample: int = 400) -> dict:
@@ -93,5 +86,5 @@ def _nearest(masks: Sequence[tuple[str, ...]], sample: int) -> float:
     sets = [grams(("<", *words, ">"), 2) for words in chosen]
     if len(sets) < 2:
         return 0.0
-    nearest = (max(jaccard(a, b) for j, b in enumerate(sets) if j != i) for i, a in enumerate(sets))
+    nearest = (max(similarity.jaccard(a, b) for j, b in enumerate(sets) if j != i) for i, a in enumerate(sets))
     return sum(1 - value for value in nearest) / len(sets)
