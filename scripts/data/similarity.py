@@ -11,25 +11,26 @@ leaves at most 11 % of either side's fours different, an edit costs about 4 of t
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set as AbstractSet
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from functools import reduce
 from math import ceil
+from operator import or_
+from unicodedata import normalize
 
 THRESHOLD = 0.8
 SHARED = 0.75  # of the longer text's words
-_MONTHS = "janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro"
-_FOLD = str.maketrans("áàâãäéèêëíìîïóòôõöúùûüçñ", "aaaaaeeeeiiiiooooouuuucn")
-_NOT_LETTERS = re.compile(r"[^a-z]+")
-_MASKED = re.compile(rf"[^a-z]*\d[^a-z]*(?:(?:de )?(?:{_MONTHS})\b[^a-z]*(?:de )?[^a-z]*\d[^a-z]*)?")
-_PLAIN = re.compile(r"[a-z ]*")
+_TOKEN = re.compile(r"[a-z]+|\d[^a-z]*")
+_DATE_IN_WORDS = re.compile(
+    r"# (?:de )?(?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)( (?:de )?#)?\b"
+)
 
 
 def folded(text: str) -> str:
     """Lower-case words without accents, one space apart; each number or date is `#`."""
-    text = text.lower().translate(_FOLD)
-    if _PLAIN.fullmatch(text):
-        return " ".join(text.split())
-    parts = [_NOT_LETTERS.sub(" ", part).strip() for part in _MASKED.split(text)]
-    return " # ".join(parts).strip() if len(parts) > 1 else parts[0]
+    plain = normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
+    found = " ".join([token if token > ":" else "#" for token in _TOKEN.findall(plain)])
+    return _DATE_IN_WORDS.sub("#", found) if "#" in found else found
 
 
 def is_short(text: str) -> bool:
@@ -74,6 +75,7 @@ class Index:
         self.grams = [grams(key) for key in self.long]
         self.with_word: dict[str, int] = defaultdict(int)
         self.with_size: dict[int, int] = defaultdict(int)
+        self.with_sizes: dict[tuple[int, int], int] = {}
         for position, each in enumerate(self.words):
             self.with_size[len(each)] |= 1 << position
             for word in each:
@@ -101,7 +103,9 @@ class Index:
             candidates ^= lowest
             position = lowest.bit_length() - 1
             my_grams = my_grams or grams(key)
-            value = max(jaccard(mine, self.words[position]), jaccard(my_grams, self.grams[position]))
+            value = jaccard(mine, self.words[position])
+            if self.threshold * len(my_grams) <= len(self.grams[position]) <= len(my_grams) / self.threshold:
+                value = max(value, jaccard(my_grams, self.grams[position]))
             if value >= self.threshold:
                 yield self.long[position], value
 
@@ -123,10 +127,14 @@ class Index:
                 equal &= counts[bit]
             else:
                 more, equal = more | (equal & counts[bit]), equal & ~counts[bit]
-        sizes = 0
-        for size in range(enough, int(len(mine) / SHARED) + 1):
-            sizes |= self.with_size.get(size, 0)
-        return (more | equal) & sizes
+        return (more | equal) & self._sized(enough, int(len(mine) / SHARED))
+
+    def _sized(self, least: int, most: int) -> int:
+        """Bit set of the texts with that many words."""
+        if (least, most) not in self.with_sizes:
+            fitting = [bits for size, bits in self.with_size.items() if least <= size <= most]
+            self.with_sizes[least, most] = reduce(or_, fitting, 0)
+        return self.with_sizes[least, most]
 
 
 def _key(text: str) -> str:
