@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import yamlfile
 from scripts.errors import UserError, suggestion
 from scripts.paths import CONFIGS, DATASETS
 
@@ -35,3 +36,8 @@ def config_of(name: str) -> Path:
 def data_of(name: str) -> Path:
     """datasets/<name>/"""
     return DATASETS / name
+
+
+def load(name: str) -> dict:
+    """The adapter's YAML as it is, without a profile."""
+    return yamlfile.load(config_of(name)).value

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.data.variety import measure
+from scripts.files import sha256
 from scripts.model import base
 
 NAME = "data.lock.json"
@@ -85,3 +86,13 @@ def recipe_hash(folder: Path) -> str:
     for path in sorted(folder.rglob("*.yml")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def is_current(folder: Path) -> bool:
+    """Whether the built files are those that the lock names and the recipe is the one that made them."""
+    try:
+        written = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        built = all(sha256(folder / f"{each}.jsonl") == written[each]["sha256"] for each in ("train", "eval"))
+        return built and written["recipe_sha256"] == recipe_hash(folder)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

@@ -1,0 +1,91 @@
+# LoRA adapters as code. `make` alone prints what there is; every verb sets up what it needs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+LIGHT := $(VENV)/light.stamp
+FULL := $(VENV)/full.stamp
+BASE := outputs/smollm2-135m-instruct/base/base.json
+TORCH := torch==2.13.0
+
+# What a user types reaches the scripts through the environment, letter by letter: $(value …) keeps Make from
+# expanding it, and no recipe line contains it, so that no shell ever reads it.
+NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES FROM IN OUT DB FORMAT AGAINST SUBJECT METHOD HOST PORT KEY
+$(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
+export $(NAMES)
+
+export AXOLOTL_DO_NOT_TRACK := 1
+export DO_NOT_TRACK := 1
+export PYTHONUNBUFFERED := 1
+
+##@ The main job
+train: $(FULL) $(BASE) ## train ADAPTER (PROFILE=cpu|gpu|…, FORCE=1): check, data, Axolotl, before and after
+	@$(PY) -m scripts.train
+
+eval: $(FULL) $(BASE) ## ask base and ADAPTER the held-out rows; exit 1 where a gate fails
+	@$(PY) -m scripts.evaluate
+
+predict: $(FULL) $(BASE) ## answer the conversations of IN into OUT with ADAPTER (or base)
+	@$(PY) -m scripts.predict
+
+chat: $(FULL) $(BASE) ## talk to ADAPTER in the terminal
+	@$(PY) -m scripts.chat
+
+new: $(LIGHT) ## make the files of a new ADAPTER FROM an existing one
+	@$(PY) -m scripts.new
+
+##@ Data and review
+check: $(LIGHT) ## every mistake in configs and rows, with file:line:col (ADAPTER=, FORMAT=text|github|json)
+	@$(PY) -m scripts.check
+
+dataset: $(LIGHT) ## build train.jsonl and eval.jsonl of ADAPTER from its recipe (DB= for another database)
+	@$(PY) -m scripts.dataset
+
+schemas: $(FULL) ## regenerate schemas/ from the pinned Axolotl
+	@$(PY) -m scripts.schemas
+
+##@ Set-up and tests
+setup: $(FULL) $(BASE) ## environment and embedded base, as every verb does by itself
+
+base: $(FULL) ## make the embedded base where it is not there
+	@$(PY) -m scripts.base
+
+test: $(FULL) $(BASE) ## all tests but the slow ones
+	@$(PY) -m pytest -q -m "not slow"
+
+test-full: $(FULL) $(BASE) ## the slow ones too: full figures, minutes each
+	@$(PY) -m pytest -q
+
+lint: $(FULL) ## ruff over scripts and tests
+	@$(PY) -m ruff check scripts tests
+
+help: ## print this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nexample: make train ADAPTER=unimed && make eval ADAPTER=unimed\n'
+
+# A stamp is written last, so a set-up that was cut off is taken up again. pip's pages of output go to a log.
+$(LIGHT): requirements/light.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; install Python 3.11, or say PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "set-up: environment for checks ($(VENV))"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11"; exit 1; }
+	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@$(call pip,install --no-deps -r requirements/light.txt)
+	@touch $@
+
+$(FULL): $(LIGHT) requirements/full.txt
+	@echo "set-up: torch, Axolotl and what they pin (4 GB, about 4 minutes)"
+	@$(call pip,install $(TORCH))
+	@$(call pip,install --no-deps -r requirements/full.txt)
+	@touch $@
+
+$(BASE): | $(FULL)
+	@$(PY) -m scripts.base
+
+pip = $(PY) -m pip --disable-pip-version-check $(1) > $(VENV)/pip.log 2>&1 || \
+	{ grep -E "^ERROR|[Nn]o space" $(VENV)/pip.log | head -3; echo "set-up failed; log: $(VENV)/pip.log; next: mend that, then the same make again"; exit 1; }
+
+.PHONY: train eval predict chat new check dataset schemas setup base test test-full lint help

@@ -1,0 +1,117 @@
+"""Asks base and adapter the held-out rows, scores both, and decides: exit 1 where a gate fails.
+
+Writes metrics.json, report.md, report.html and records.jsonl into outputs/<base>/<adapter>/eval/.
+Run as: make eval ADAPTER=kpi [SUITE=kpi] / python -m scripts.evaluate --adapter kpi
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.arguments import add, parser
+from scripts.errors import UserError, main_of
+from scripts.files import write, write_json, write_lines
+from scripts.paths import shown
+from scripts.run import manifest, ready
+from scripts.run.progress_file import merged
+from scripts.score import page, report, suite, summary
+from scripts.score.metrics import score
+
+
+def main(argv: Sequence[str]) -> int:
+    """Evaluates one run; 1 where a gate fails."""
+    options = parser(__doc__)
+    add(options, "ADAPTER", "which adapter or stack, such as kpi")
+    add(options, "PROFILE", "the profile that it was trained under (default: as make train takes it)")
+    add(options, "SUITE", "one suite (default: all that the adapter faces)")
+    arguments = options.parse_args(argv)
+    run = ready.run(arguments.adapter, arguments.profile)
+    suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
+    began = time.monotonic()
+    records = evaluate(run, suites)
+    result = decide(run, suites, records, time.monotonic() - began)
+    publish(run, result)
+    return tell(run, result)
+
+
+def faced(run: Path) -> list[suite.Suite]:
+    """The suites of an adapter; of a stack, those of all its members."""
+    members = [each["adapter"] for each in manifest.read(run).get("members", [])] or [run.name]
+    found = {each.name: each for member in members for each in suite.of(member)}
+    if not any(each.adapter in members for each in found.values()):
+        print(f"no suite names {run.name}: only what it retains is measured", file=sys.stderr)
+    return list(found.values())
+
+
+def evaluate(run: Path, suites: list[suite.Suite]) -> list[summary.Record]:
+    """Both models' answers to every row, scored. Heavy imports only here."""
+    from scripts.model.generate import BASE, of_run
+    from scripts.model.likelihood import likelihoods
+    from scripts.score import answers
+
+    rows = [(each, row) for each in suites for row in suite.rows_of(each)]
+    written, generator = manifest.read(run), of_run(run)
+    weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"]), run.name: written["weights"]}
+    asked = [row for _, row in rows if "messages" in row]
+    told = {name: iter(answers.ask(generator, name, mark, asked, run.parent)) for name, mark in weights.items()}
+    plain = [row["text"] for _, row in rows if "messages" not in row]
+    likely = {}
+    for name in weights:
+        with generator.using([name]):
+            likely[name] = iter(likelihoods(generator.model, generator.tokenizer, plain) if plain else ())
+    records = []
+    for suite_of, row in rows:
+        if "messages" in row:
+            said = {name: next(told[name]) for name in weights}
+            scores = {name: score(row, said[name], suite_of.database) for name in weights}
+        else:
+            scores = {name: {"likelihood": next(likely[name])} for name in weights}
+            said = {name: {"role": "assistant", "content": ""} for name in weights}
+        sides = [{"base": each[BASE], "adapter": each[run.name]} for each in (said, scores)]
+        records.append(summary.record(suite_of, row, *sides))
+    return records
+
+
+def decide(run: Path, suites: list[suite.Suite], records: list[summary.Record], seconds: float) -> report.Evaluation:
+    """The figures with their gates, against the last evaluation."""
+    before = run / "eval" / "records.jsonl"
+    last = [json.loads(line) for line in before.read_text(encoding="utf-8").splitlines()] if before.exists() else None
+    lines = [line for each in suites for line in summary.summarise(each, records, last)]
+    written = manifest.read(run)
+    facts = {"base": written["base"]["name"], "weights": written["weights"][:16], "rows": str(len(records))}
+    facts |= {"seconds": f"{seconds:.0f}"} | {k: str(v) for k, v in written.get("metrics", {}).items()}
+    wrong = summary.failures(suites, records, lines)
+    progress = merged(run / "progress.jsonl")
+    following = f"make chat ADAPTER={run.name}"
+    return report.Evaluation(f"{run.name} on {facts['base']}", lines, records, wrong, progress, facts, following)
+
+
+def publish(run: Path, result: report.Evaluation) -> None:
+    """The files of an evaluation, figures first."""
+    folder = run / "eval"
+    write_json(folder / "metrics.json", result.lines)
+    write(folder / "report.md", report.markdown(result))
+    write(folder / "report.html", page.html(result))
+    write_lines(folder / "records.jsonl", (json.dumps(each, ensure_ascii=False) + "\n" for each in result.records))
+
+
+def tell(run: Path, result: report.Evaluation) -> int:
+    """The table, and the three most telling failures where a gate failed."""
+    width = max(len(f"{line['suite']}/{line['metric']}") for line in result.lines)
+    for line in result.lines:
+        name = f"{line['suite']}/{line['metric']}"
+        figures = f"{report.shown(line['base']):>8} {report.shown(line['adapter']):>8}  {report.between(line):>11}"
+        print(f"{name:<{width}}  n {line['n']:>5} {figures}  {report.gate(line)} {report.outcome(line)}")
+    print(f"\n{report.verdict(result.lines)}")
+    failed = any(line["gate"] is not None and not line["passed"] for line in result.lines)
+    for rule, each in result.wrong[:3] if failed else ():
+        print("\n" + report.failure(rule, each)[: 8 * shutil.get_terminal_size().columns])
+    print(f"report: {shown(run / 'eval' / 'report.html')}\nnext: {result.next}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    main_of(main)

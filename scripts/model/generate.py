@@ -1,0 +1,165 @@
+"""Greedy answers of base and adapters, many conversations at once.
+
+Prompts are sorted by length and left-padded into batches; a conversation that has ended leaves its batch, so the
+last long answer does not hold up the others. One batch may mix adapters: PEFT picks per row.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.utils import logging
+
+from scripts.errors import UserError
+
+logging.disable_progress_bar()
+#: The name that asks the base alone.
+BASE = "base"
+#: Tokens of prompt that one batch may hold, padding counted; and its rows.
+SLOTS, ROWS = 12_000, 64
+
+
+class Generator:
+    """A base with any number of adapters over it, none of them blended in unless asked for by name."""
+
+    def __init__(self, base: Path | str, revision: str | None = None):
+        where = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = torch.bfloat16 if where == "cuda" else torch.float32
+        self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
+        self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
+        self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
+        self.adapters: list[str] = []
+
+    def add(self, name: str, run: Path) -> None:
+        """Loads an adapter (or a stack) from its folder under a name; weights are safetensors only."""
+        if isinstance(self.model, PeftModel):
+            self.model.load_adapter(run, adapter_name=name)
+        else:
+            self.model = PeftModel.from_pretrained(self.model, run, adapter_name=name).eval()
+        self.adapters.append(name)
+
+    def prompt(self, messages: list[dict]) -> list[int]:
+        """Token ids of a conversation and the opening of the answer."""
+        ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        limit = self.model.config.max_position_embeddings
+        if len(ids) >= limit:
+            raise UserError(f"a conversation of {len(ids)} tokens is longer than the base's {limit}")
+        return ids
+
+    def answers(
+        self,
+        conversations: Sequence[list[dict]],
+        adapters: str | Sequence[str] = BASE,
+        most: int = 192,
+        done: Callable[[int], None] = lambda count: None,
+    ) -> list[str]:
+        """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished."""
+        names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
+        prompts = [self.prompt(messages) for messages in conversations]
+        texts, finished = [""] * len(prompts), 0
+        for batch in cut(prompts):
+            new: dict[int, list[int]] = {row: [] for row in batch}
+            for row, token in self.steps([prompts[row] for row in batch], [names[row] for row in batch], most):
+                new[batch[row]].append(token)
+            for row, tokens in new.items():
+                texts[row] = self.tokenizer.decode(tokens, skip_special_tokens=True)
+            finished += len(batch)
+            done(finished)
+        return texts
+
+    def stream(self, messages: list[dict], adapter: str = BASE, most: int = 512) -> Iterator[str]:
+        """Pieces of one answer as they come; joined they are the whole text."""
+        tokens, told = [], ""
+        for _, token in self.steps([self.prompt(messages)], [adapter], most):
+            tokens.append(token)
+            text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+            if not text.endswith("\ufffd"):  # a letter of several bytes may be half there
+                yield text[len(told) :]
+                told = text
+
+    @torch.inference_mode()
+    def steps(self, prompts: list[list[int]], names: list[str], most: int) -> Iterator[tuple[int, int]]:
+        """(row, token) of each new token but the one that ends a turn; rows that ended leave the batch."""
+        longest, device = max(map(len, prompts)), self.model.device
+        pad = self.tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(each)) + each for each in prompts], device=device)
+        mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=device)
+        places, cache, rows = (mask.cumsum(1) - 1).clamp(min=0), DynamicCache(), list(range(len(prompts)))
+        for _ in range(most):
+            with self.using([names[row] for row in rows]) as chosen:
+                out = self.model(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    position_ids=places,
+                    past_key_values=cache,
+                    logits_to_keep=1,
+                    **chosen,
+                )
+            new = out.logits[:, -1].argmax(-1).tolist()
+            alive = [place for place, token in enumerate(new) if token not in self.ends]
+            for place in alive:
+                yield rows[place], new[place]
+            if not alive:
+                return
+            ids, places = torch.tensor([[new[place]] for place in alive], device=device), places[alive, -1:] + 1
+            if len(alive) < len(rows):
+                cache.batch_select_indices(torch.tensor(alive, device=device))
+                mask, rows = mask[alive], [rows[place] for place in alive]
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+
+    def using(self, names: list[str]) -> "Choice":
+        """A context in which the model answers with these adapters, one a row."""
+        return Choice(self, names)
+
+
+class Choice:
+    """All rows with one adapter: that one is active. Mixed: PEFT's adapter_names, slower, one forward."""
+
+    def __init__(self, generator: Generator, names: list[str]):
+        self.generator, self.names = generator, names
+        unknown = set(names) - {BASE, *generator.adapters}
+        if unknown:
+            raise UserError(f"no adapter {', '.join(unknown)} is loaded; there are: {', '.join(generator.adapters)}")
+
+    def __enter__(self) -> dict:
+        model, kinds = self.generator.model, set(self.names)
+        self.off = model.disable_adapter() if kinds == {BASE} and isinstance(model, PeftModel) else None
+        if self.off:
+            self.off.__enter__()
+        elif len(kinds) > 1:
+            return {"adapter_names": ["__base__" if name == BASE else name for name in self.names]}
+        elif kinds != {BASE} and model.active_adapter != self.names[0]:
+            model.set_adapter(self.names[0])
+        return {}
+
+    def __exit__(self, *error: object) -> None:
+        if self.off:
+            self.off.__exit__(*error)
+
+
+def ids_of(value: int | list[int] | None) -> set[int]:
+    """One id, several or none, as a set."""
+    return set(value) if isinstance(value, list) else {value} - {None}
+
+
+def cut(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Row numbers in batches, longest first: what is too large for the memory fails at once."""
+    found: list[list[int]] = []
+    for row in sorted(range(len(prompts)), key=lambda row: -len(prompts[row])):
+        if found and len(found[-1]) < ROWS and len(prompts[found[-1][0]]) * (len(found[-1]) + 1) <= SLOTS:
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return found
+
+
+def of_run(run: Path, name: str = "") -> Generator:
+    """The base of a complete run, with that run loaded over it; a 4-bit or hub base is named by its config."""
+    written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    local = run.parent / "base"
+    made = Generator(local) if local.exists() else Generator(written["base"]["name"], written["base"].get("revision"))
+    made.add(name or run.name, run)
+    return made

@@ -1,0 +1,119 @@
+"""Starts `accelerate launch -m axolotl.cli.train` on a resolved config and follows it to its end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scripts.errors import UserError
+from scripts.paths import ROOT, shown
+
+#: Seconds between two looks at the progress file: nothing that the training would notice.
+LOOK = 0.5
+#: Seconds between two lines where the output is no terminal.
+QUIET = 30
+
+
+def command(config: Path, processes: int = 1, cpu: bool = True) -> list[str]:
+    """The command line; everything else that Axolotl obeys is in the config."""
+    where = ["--cpu"] if cpu else []
+    plain = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    many = ["--num_processes", str(processes)] + (["--multi_gpu"] if processes > 1 and not cpu else [])
+    start = [sys.executable, "-m", "accelerate.commands.launch", *where, *many, *plain]
+    return [*start, "-m", "axolotl.cli.train", shown(config)]
+
+
+def environment(offline: bool) -> dict[str, str]:
+    """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores used."""
+    ours = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "WANDB_MODE": "disabled", "ADAPTERS_WRAPPED": "1"}
+    ours |= {"PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+    ours |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)}
+    ours |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if offline else {}
+    return {**os.environ, **ours}
+
+
+def follow(arguments: list[str], offline: bool, log: Path, progress: Path) -> None:
+    """Runs to the end with a live line; UserError where it fails, with the log's reason and the next command.
+
+    The child reads our stdin's other end: when this process dies, however, the child ends too.
+    """
+    with open(log, "ab") as stream:
+        child = subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            env=environment(offline),
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+        try:
+            watch(child, progress)
+        finally:
+            stop(child)
+    if child.returncode:
+        raise UserError(
+            f"training ended early: {reason(log)}\nlog: {shown(log)}",
+            next="mend that, then the same command again: it resumes from the last complete checkpoint",
+        )
+
+
+def watch(child: subprocess.Popen, progress: Path) -> None:
+    """Prints the live line until the child ends."""
+    terminal, told, seen = sys.stdout.isatty(), 0.0, progress.stat().st_size if progress.exists() else 0
+    began, size = time.monotonic(), seen
+    while child.poll() is None:
+        time.sleep(LOOK)
+        now = progress.stat().st_size if progress.exists() else 0
+        if now == size and not (terminal and size == seen):
+            continue
+        if not terminal and time.monotonic() - told < QUIET:
+            continue
+        size, told = now, time.monotonic()
+        text = line(last(progress)) if now > seen else f"starting Axolotl: {time.monotonic() - began:.0f} s"
+        print(f"\r\x1b[K{text}" if terminal else text, end="" if terminal else "\n", flush=True)
+    if size > seen:
+        print(f"\r\x1b[K{line(last(progress))}" if terminal else line(last(progress)), flush=True)
+
+
+def stop(child: subprocess.Popen) -> None:
+    """Ends the child's whole process group, gently and then not."""
+    for strength, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        if child.poll() is not None:
+            return
+        os.killpg(child.pid, strength)
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def last(progress: Path) -> dict:
+    """The last whole line of a progress file; its file end may be half written."""
+    with open(progress, "rb") as stream:
+        stream.seek(max(0, progress.stat().st_size - 4096))
+        lines = stream.read().split(b"\n")
+    return json.loads(lines[-2])
+
+
+def line(step: dict) -> str:
+    """`step 120/380  loss 0.412  231 tokens/s  7:45 left`; tokens are real ones, without padding."""
+    done, of = step["step"] - step.get("resumed", 0), step["max_steps"] - step.get("resumed", 0)
+    # The clock starts with the first batch, so all `done` steps are in `seconds`.
+    left = step["seconds"] / max(done, 1) * (of - done)
+    speed = step["tokens"] / max(step["seconds"], 1e-9)
+    clock = f"{int(left) // 60}:{int(left) % 60:02d}"
+    return f"step {step['step']}/{step['max_steps']}  loss {step['loss']:.3f}  {speed:.0f} tokens/s  {clock} left"
+
+
+def reason(log: Path) -> str:
+    """The line of the log that says why: the last error, or its last line."""
+    lines = [each for each in log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines() if each]
+    if any("No space left on device" in each for each in lines[-200:]):
+        return "the disk is full"
+    errors = [each for each in lines if each.startswith(("ValueError", "RuntimeError", "OSError", "torch."))]
+    known = [each for each in lines if "Error:" in each and "ChildFailedError" not in each and "CalledProcess" not in each]
+    return (errors or known or lines or ["no output"])[-1].strip()[:300]

@@ -1,0 +1,64 @@
+"""The base and the runs that other verbs start from: found, complete and fitting, or one clear message."""
+
+from pathlib import Path
+
+from scripts.config import adapter, profile, yamlfile
+from scripts.errors import UserError, suggestion
+from scripts.model import base
+from scripts.paths import OUTPUTS, STACKS, shown
+from scripts.run import manifest
+
+
+def base_folder(chosen: str = "") -> Path:
+    """outputs/<base>/base/ of the profile; UserError where it is not made."""
+    overlay = yamlfile.load(profile.PROFILES / f"{profile.choose(chosen)}.yml").value
+    folder = profile.base_folder(overlay) if overlay.get("base_model") else None
+    if folder is None:
+        raise UserError("this profile takes each adapter's own base", next="the same with PROFILE=cpu")
+    base.identity(folder)
+    return folder
+
+
+def names() -> list[str]:
+    """Every adapter and stack that has a file in configs/."""
+    return adapter.names() + sorted(path.stem for path in STACKS.glob("*.yml"))
+
+
+def run(name: str, chosen: str = "") -> Path:
+    """The folder of a complete run of an adapter, stack or merged model; UserError says how to make it."""
+    known = names()
+    made = sorted({each.parent.name for each in OUTPUTS.glob("*/*/manifest.json")})
+    if name in set(known) | set(made):
+        found = name
+    elif any(each.startswith(name) for each in adapter.names()) or not name:
+        found = adapter.find(name)
+    else:
+        hint = suggestion(name, [*known, *made])
+        listed = ", ".join(sorted({*known, *made}))
+        raise UserError(f"there is no adapter or stack {name!r}; there are: {listed}" + (f" ({hint})" if hint else ""))
+    folder = folder_of(found, chosen)
+    written = manifest.read(folder)
+    if not written:
+        verb = f"make stack STACK={found}" if (STACKS / f"{found}.yml").exists() else f"make train ADAPTER={found}"
+        raise UserError(f"{shown(folder)}: not trained yet", next=verb)
+    fits(folder, written)
+    return folder
+
+
+def folder_of(name: str, chosen: str = "") -> Path:
+    """Where the run of that name is: of an adapter under its profile, of anything else where it was made."""
+    if name in adapter.names():
+        return profile.run_folder(name, chosen)
+    made = list(OUTPUTS.glob(f"*/{name}/manifest.json"))
+    return made[0].parent if made else base_folder(chosen).parent / name
+
+
+def fits(folder: Path, written: dict) -> None:
+    """UserError where the run was trained on another base than the one beside it: PEFT would load it all the same."""
+    local = folder.parent / "base"
+    if local.exists() and base.identity(local)["sha256"] != written["base"]["sha256"]:
+        changed = [k for k, v in base.identity(local)["sha256"].items() if written["base"]["sha256"].get(k) != v]
+        raise UserError(
+            f"{shown(folder)} was trained on another base than {shown(local)}: {', '.join(changed)} differ",
+            next=f"make train ADAPTER={folder.name}",
+        )

@@ -1,0 +1,138 @@
+"""From a resolved config to a complete run: work folder, resume, launch, proof that it learned, manifest."""
+
+import json
+import re
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from scripts.config import profile
+from scripts.errors import UserError
+from scripts.files import sha256, write
+from scripts.model import base
+from scripts.paths import shown
+from scripts.run import launch, manifest
+from scripts.run.progress_file import COMPLETE, merged
+
+#: What Axolotl leaves in the work folder and a run keeps.
+KEPT = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+#: Bytes that a training of the embedded base writes at most: two checkpoints with optimizer state, and the run.
+ROOM = 1_000_000_000
+
+
+def train(run: Path, made_from: dict, mark: str, offline: bool, processes: int = 1) -> None:
+    """Trains into the work folder, resuming what is there from the same inputs, and moves the run into its place."""
+    config = made_from["config"]
+    work = profile.work_folder(run)
+    prepare(work, mark)
+    start = resumable(work)
+    # Axolotl's own file; the checkpoint to start from is no property of the run and stays out of its manifest.
+    resolved = work / "config.yml"
+    extra = {"resume_from_checkpoint": shown(start)} if start else {}
+    write(resolved, yaml.safe_dump(config | extra, sort_keys=False, allow_unicode=True, width=120))
+    if start:
+        print(f"resuming from {start.name}", flush=True)
+    arguments = launch.command(resolved, processes, cpu=not profile.cuda())
+    launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl")
+    finish(run, work, made_from, mark, arguments)
+
+
+def prepare(work: Path, mark: str) -> None:
+    """An empty work folder, or the one that the same inputs left; UserError where the disk has no room."""
+    note = work / "fingerprint"
+    if work.exists() and (not note.exists() or note.read_text(encoding="utf-8") != mark):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(work).free
+    if free < ROOM:
+        raise UserError(f"{free / 1e9:.1f} GB free, and a training writes up to {ROOM / 1e9:.0f} GB", next="make room")
+    write(note, mark)
+
+
+def resumable(work: Path) -> Path | None:
+    """The last complete checkpoint; those without the mark were being written when the process died, and go."""
+    found = sorted(work.glob("checkpoint-*"), key=lambda each: int(re.sub(r"\D", "", each.name) or 0))
+    for checkpoint in found:
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint)
+    whole = [each for each in found if each.exists()]
+    return whole[-1] if whole else None
+
+
+def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[str]) -> None:
+    """Proves that something was learned, then puts the run in its place whole; the manifest is written last."""
+    from scripts.model import adapterfolder
+    from scripts.run import curve
+
+    steps = merged(work / "progress.jsonl")
+    prove(work, steps)
+
+    def fill(made: Path) -> None:
+        for name in KEPT:
+            if (work / name).exists():
+                shutil.copyfile(work / name, made / name)
+        for name in ("train.log", "progress.jsonl"):
+            shutil.copyfile(work / name, made / name)
+        config = yaml.safe_dump(made_from["config"], sort_keys=False, allow_unicode=True, width=120)
+        write(made / "config.yml", config)
+        curve.draw(steps, made / "loss.png")
+        if (run / "eval").exists():  # the figures that the next evaluation compares with
+            shutil.copytree(run / "eval", made / "eval")
+        written = describe(run, made, made_from, mark, steps, arguments)
+        write(made / manifest.NAME, json.dumps(written, ensure_ascii=False, indent=2) + "\n")
+
+    adapterfolder.build(run, fill)
+    shutil.rmtree(work)
+
+
+def prove(work: Path, steps: list[dict]) -> None:
+    """UserError where the run learned nothing: a zero gradient or an untouched lora_B hide behind a fine exit code."""
+    from safetensors import safe_open
+
+    weights = work / "adapter_model.safetensors"
+    if not weights.exists() or not steps:
+        raise UserError(f"Axolotl ended without an adapter; log: {shown(work / 'train.log')}", next="read its end")
+    with safe_open(weights, framework="np") as tensors:
+        touched = all(tensors.get_tensor(name).any() for name in tensors.keys() if "lora_B" in name)
+    if not touched or not any(step.get("grad_norm", 0) > 0 for step in steps):
+        raise UserError(f"the adapter did not learn: lora_B or gradients are zero; log: {shown(work / 'train.log')}")
+
+
+def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict], arguments: list[str]) -> dict:
+    """The manifest of an adapter."""
+    parts = [step for i, step in enumerate(steps) if i + 1 == len(steps) or steps[i + 1]["seconds"] < step["seconds"]]
+    sums = {key: round(sum(part[key] for part in parts), 2) for key in ("tokens", "trained", "slots", "seconds")}
+    figures = {"steps": steps[-1]["step"], "loss": steps[-1]["loss"], "first_loss": steps[0]["loss"], **sums}
+    figures["tokens_per_second"] = round(sums["tokens"] / max(sums["seconds"], 1e-9), 1)
+    return {
+        "kind": "adapter",
+        "adapter": run.name,
+        "base": made_from["base"],
+        "weights": sha256(made / "adapter_model.safetensors"),
+        "template": made_from["template"],
+        "fingerprint": mark,
+        "seed": made_from["config"].get("seed"),
+        **{key: made_from[key] for key in ("data", "config", "code", "versions")},
+        "git": manifest.commit(),
+        "command": ["python", *arguments[1:]],
+        "python": sys.version.split()[0],
+        "metrics": figures,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def base_untouched(config: dict) -> None:
+    """UserError where a local base's bytes are no longer those that were recorded when it was made."""
+    folder = profile.base_folder(config)
+    if folder and base.measured(folder) != base.identity(folder)["sha256"]:
+        raise UserError(f"{shown(folder)}: its files are not the ones it was made with", next="make base FORCE=1")

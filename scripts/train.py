@@ -1,0 +1,94 @@
+"""Trains one adapter through Axolotl: checks it, builds its data, resolves its config, trains, shows before and after.
+
+Same inputs again: "up to date". Killed: the same command resumes from the last complete checkpoint.
+Run as: make train ADAPTER=unimed [PROFILE=cpu] [FORCE=1] / python -m scripts.train --adapter unimed
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import check
+from scripts.arguments import add, parser
+from scripts.config import adapter, profile
+from scripts.data import lock as data_lock
+from scripts.data.build import build
+from scripts.errors import UserError, main_of
+from scripts.files import sha256
+from scripts.paths import ROOT, shown
+from scripts.run import lock, manifest
+
+
+def main(argv: Sequence[str]) -> None:
+    """Everything from a name to a run."""
+    options = parser(__doc__)
+    add(options, "ADAPTER", "which adapter, such as unimed")
+    add(options, "PROFILE", "where and on which base: a file of configs/profiles/ (default: gpu or cpu, as is here)")
+    add(options, "FORCE", "1 trains even what is up to date")
+    add(options, "PROCESSES", "how many processes train together", "1")
+    arguments = options.parse_args(argv)
+    name, chosen = adapter.find(arguments.adapter), profile.choose(arguments.profile)
+    run = profile.run_folder(name, chosen)
+    with lock.held(run):
+        data = data_of(name)
+        resolved = profile.resolve(name, chosen, sha256(data[0]))
+        made_from = manifest.inputs(resolved, data)
+        mark = manifest.fingerprint(made_from)
+        if manifest.is_current(run, mark) and not arguments.force:
+            print(f"{shown(run)} is up to date (FORCE=1 trains it again)\nnext: make eval ADAPTER={name}")
+            return
+        refuse(name)
+        announce(name, chosen, bool(arguments.profile), resolved)
+        train(run, made_from, mark, resolved, processes_of(arguments.processes))
+    print(f"\n{shown(run)}/ is complete: adapter, tokenizer, template, manifest.json, loss.png, train.log")
+    print(f"next: make eval ADAPTER={name}    or talk to it: make chat ADAPTER={name}")
+
+
+def data_of(name: str) -> list[Path]:
+    """The adapter's data files, built anew where its recipe is newer than they are; UserError where there is none."""
+    folder = adapter.data_of(name)
+    if (folder / "recipe.yml").exists() and not data_lock.is_current(folder):
+        print(f"building {shown(folder)}/train.jsonl and eval.jsonl", flush=True)
+        build(folder)
+    config = adapter.load(name)
+    paths = [ROOT / each["path"] for each in config["datasets"]]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise UserError(f"{', '.join(map(shown, missing))}: no such file", next=f"make check ADAPTER={name}")
+    return paths
+
+
+def refuse(name: str) -> None:
+    """UserError with every problem that `make check` finds."""
+    problems, _ = check.check(name)
+    if problems:
+        raise UserError(problems=problems, next=f"mend them, then make check ADAPTER={name}")
+
+
+def announce(name: str, chosen: str, asked: bool, resolved: dict) -> None:
+    """One line on where this runs and how to get the other."""
+    why = "" if asked or profile.cuda() else " (no CUDA device here; PROFILE=gpu where there is one)"
+    print(f"{name} on {resolved['base_model']}, profile {chosen}{why}", flush=True)
+
+
+def processes_of(text: str) -> int:
+    """PROCESSES as a number from 1."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise UserError(f"PROCESSES={text} is not a number from 1 to 1024")
+    return int(text)
+
+
+def train(run: Path, made_from: dict, mark: str, resolved: dict, processes: int) -> None:
+    """Trains and shows what changed. Imported late: an up-to-date run must be told in a moment."""
+    from scripts.run import training
+
+    training.base_untouched(resolved)
+    training.train(run, made_from, mark, offline=profile.base_folder(resolved) is not None, processes=processes)
+    print("before and after, without a system prompt:\n", flush=True)
+    from scripts.run import before_after
+
+    print(before_after.table(run), file=sys.stdout, flush=True)
+
+
+if __name__ == "__main__":
+    main_of(main)
