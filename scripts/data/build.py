@@ -13,6 +13,8 @@ from scripts.errors import Problem, UserError
 from scripts.files import write, write_json
 from scripts.paths import shown
 
+#: Problems of built rows that are printed: one line of a recipe can make a thousand.
+SHOWN = 20
 #: Where the rows of a recipe's `source` come from.
 SOURCES = {
     "dialogues": "scripts.data.dialogue",

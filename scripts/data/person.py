@@ -11,6 +11,9 @@ from functools import cached_property
 
 from scripts.data import spoken
 
+#: Slots that have a canonical form, for the arguments of a call; and those drawn for a tool's result.
+CANONICAL = ("cpf", "slip_cpf", "birth", "slip_birth", "slip_year", "slip_day", "bad_birth")
+DRAWN = ("due", "amount")
 FIRST_YEAR, LAST_YEAR = 1930, 2024
 #: Digits of a wrong CPF and how often: one missing or one too many is what people do.
 WRONG_LENGTHS = {10: 36, 9: 14, 8: 4, 7: 4, 6: 1, 5: 2, 12: 28, 13: 9, 14: 3}
