@@ -5,22 +5,18 @@ own in user turns of this conversation, the conversation has no other subject, a
 else is answered with a refusal that the model can put into words. The log holds outcomes, never personal data.
 """
 
-import hashlib
-import hmac
 import json
 import logging
-import secrets
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 import jsonschema_rs
 
 from scripts.model.toolcall import strict_json
+from scripts.serve.limits import Ledger, Limits
 from scripts.serve.statements import Statements
 
 log = logging.getLogger("executor")
@@ -47,37 +43,6 @@ class Backend(Protocol):
     def unimed_consult(self, cpf: str, data_nascimento: str) -> dict | None: ...
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much one conversation, one client and one consulted person may cause."""
-
-    conversation_attempts: int = 3
-    client_per_minute: int = 30
-    subject_failures_per_hour: int = 5
-    user_characters: int = 20_000
-    remembered: int = 10_000
-
-
-@dataclass
-class _Memory:
-    """Recent things by key, oldest forgotten first."""
-
-    size: int
-    items: OrderedDict = field(default_factory=OrderedDict)
-
-    def of(self, key: object, default: Callable):
-        value = self.items[key] = self.items.pop(key, None) or default()
-        while len(self.items) > self.size:
-            self.items.popitem(last=False)
-        return value
-
-
-@dataclass
-class _Conversation:
-    subject: bytes = b""
-    attempts: int = 0
-
-
 class Executor:
     """Thread-safe. `conversation` and `client` are opaque; an empty conversation is bounded by its messages alone."""
 
@@ -86,15 +51,15 @@ class Executor:
         backend: Backend,
         tools: Sequence[dict],
         limits: Limits | None = None,
-        clock=time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ):
-        self.backend, self.limits, self.clock = backend, limits or Limits(), clock
+        self.backend, self.limits = backend, limits or Limits()
+        self.ledger = Ledger(self.limits, clock)
         self.schemas = {
             tool["function"]["name"]: jsonschema_rs.validator_for(tool["function"]["parameters"]) for tool in tools
         }
         self.outcomes: dict[str, int] = {}
-        self._key, self._lock = secrets.token_bytes(32), threading.Lock()
-        self._conversations, self._clients, self._failures = (_Memory(self.limits.remembered) for _ in range(3))
+        self._lock = threading.Lock()
 
     def run(
         self,
@@ -107,7 +72,7 @@ class Executor:
         started = time.perf_counter()
         try:
             outcome, result = self._run(function, messages, conversation, client)
-        except Exception as error:  # noqa: BLE001 - a back end may fail in any way, and its text may quote personal data
+        except Exception as error:
             log.error("back end failed: %s", type(error).__name__)
             outcome, result = "unavailable", None
         with self._lock:
@@ -125,15 +90,17 @@ class Executor:
         name, arguments = self._checked(function)
         if refusal := arguments if isinstance(arguments, str) else self._unstated(arguments, messages):
             return refusal, None
-        subject = self._digest(arguments["cpf"])
-        if refusal := self._reserve(subject, arguments["cpf"], messages, conversation, client):
+        cpf = arguments["cpf"]
+        if any(other != cpf for other in _consulted(messages)):
+            return "other_subject", None
+        if refusal := self.ledger.reserve(cpf, conversation, client):
             return refusal, None
         try:
             found = getattr(self.backend, name)(**arguments)
         except Exception:
-            self._settle(subject, conversation, found=False)
+            self.ledger.settle(cpf, conversation, found=False)
             raise
-        self._settle(subject, conversation, found=found is not None)
+        self.ledger.settle(cpf, conversation, found=found is not None)
         if found is None:
             return "not_found", {
                 "encontrado": False,
@@ -167,56 +134,11 @@ class Executor:
         stated = Statements(messages)
         return stated.own_cpf(arguments["cpf"]) or stated.own_birth(_date(arguments["data_nascimento"]))
 
-    def _reserve(
-        self,
-        subject: bytes,
-        cpf: str,
-        messages: Sequence[dict],
-        conversation: str,
-        client: str,
-    ) -> str:
-        """Takes the conversation for this subject before anything is consulted, so that no race slips past."""
-        if any(other != cpf for other in _consulted(messages)):
-            return "other_subject"
-        with self._lock:
-            now = self.clock()
-            calls = _recent(self._clients.of(client, deque), now - 60)
-            failures = _recent(self._failures.of(subject, deque), now - 3600)
-            state = self._conversations.of(conversation, _Conversation) if conversation else _Conversation()
-            if state.subject not in (b"", subject):
-                return "other_subject"
-            over = state.attempts >= self.limits.conversation_attempts and not state.subject
-            if over or len(calls) >= self.limits.client_per_minute:
-                return "too_many"
-            if len(failures) >= self.limits.subject_failures_per_hour:
-                return "too_many"
-            calls.append(now)
-            failures.append(now)  # taken back when the pair is found
-            state.subject, state.attempts = subject, state.attempts + 1
-        return ""
-
-    def _settle(self, subject: bytes, conversation: str, found: bool) -> None:
-        with self._lock:
-            failures = self._failures.of(subject, deque)
-            if found and failures:
-                failures.pop()
-            if not found and conversation:
-                self._conversations.of(conversation, _Conversation).subject = b""
-
-    def _digest(self, cpf: str) -> bytes:
-        return hmac.digest(self._key, cpf.encode(), hashlib.sha256)
-
 
 def _date(text: str) -> date:
     if len(text) != 8 or not (text.isascii() and text.isdigit()):
         raise ValueError("AAAAMMDD")
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-
-
-def _recent(times: deque, since: float) -> deque:
-    while times and times[0] <= since:
-        times.popleft()
-    return times
 
 
 def _consulted(messages: Sequence[dict]) -> list[str]:

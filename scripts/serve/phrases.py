@@ -16,7 +16,10 @@ _PEOPLE = (
     "padrinho|inquilin[oa]|motorista|porteiro|sindic[oa]|secretari[oa]|estagiari[oa]|prefeit[oa]|politic[oa]|ator|"
     "atriz|cantora?|jogadora?|famos[oa]|presidente|governadora?|vereadora?|deputad[oa]"
 )
-_WHOSE = r"(?:d[aeo]s?|meus?|minhas?|noss[oa]s?|um|uma|outr[oa]s?|[oa]s?|seus?|suas?|ao|a|pr[aoe]|para|pel[oa]|com|ess[ea]|aquel[ea]|dess[ea]|daquel[ea]|est[ea]|dest[ea]|algum|alguma|qualquer|cada|todos os|todas as)"
+_WHOSE = (
+    r"(?:d[aeo]s?|meus?|minhas?|noss[oa]s?|um|uma|outr[oa]s?|[oa]s?|seus?|suas?|ao|a|pr[aoe]|para|pel[oa]|com|ess[ea]|"
+    r"aquel[ea]|dess[ea]|daquel[ea]|est[ea]|dest[ea]|algum|alguma|qualquer|cada|todos os|todas as)"
+)
 _MINE = (
     "cpfs?|cadastro|nascimento|nasc|dn|data|dados?|aniversario|plano|contrato|carteirinha|carteira|boleto|fatura|"
     "convenio|documento|numero|nome|identificacao|cobertura|consulta|mensalidade|situacao|conta|matricula|registro"
@@ -39,7 +42,8 @@ _OFFICE = (
 OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
     r"|\bnasci\b|\bnascid[oa] eu\b|\beu nasc\w*|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
-    r"|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
+    r"|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
+    r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
     r"|\bo (?:certo|correto) (?:e|eh)\b|\bsou (?:eu|o titular|a titular)\b"
 )
 OTHERS = re.compile(
@@ -47,9 +51,11 @@ OTHERS = re.compile(
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b"
     r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|alguem|outrem|ninguem|todo mundo|lhe)\b"
     r"|\b(?:nasceu|nasceram|nascera|falecid[oa]|faleceu)\b"
-    rf"|\b(?:cpfs?|nascimento|dados|cadastro|ficha|prontuario|carteirinha|contrato|aniversario) d[aeo]s? (?!{_NOT_A_NAME})\w+"
+    r"|\b(?:cpfs?|nascimento|dados|cadastro|ficha|prontuario|carteirinha|contrato|aniversario) "
+    rf"d[aeo]s? (?!{_NOT_A_NAME})\w+"
     r"|\b(?:seu|sua|teu|tua) (?:cpf|data de nascimento|nascimento)\b|\boutros? cpfs?\b|\bpr[oe]ximos? cpfs?\b"
-    rf"|\b(?:sou|aqui e|fala|falo como|como|atuo como|trabalho como|na qualidade de|em nome d\w+)\s+(?:[oa]|um|uma)?\s*(?:\w+\s+)?(?:{_OFFICE})"
+    r"|\b(?:sou|aqui e|fala|falo como|como|atuo como|trabalho como|na qualidade de|em nome d\w+)\s+"
+    rf"(?:[oa]|um|uma)?\s*(?:\w+\s+)?(?:{_OFFICE})"
     r"|\bmodo (?:\w+ )?(?:admin\w*|debug|desenvolvedor|manutencao|teste|deus|root|dan)\b"
     r"|\b(?:system|sistema|assistant|assistente|tool|developer)\s*[:\]>]"
     r"|\bcpf (?:alvo|vitima)\b|\b(?:alvo|vitima)\b"
@@ -57,9 +63,9 @@ OTHERS = re.compile(
 QUOTED = re.compile(
     r"\b(?:disse|diz|falou|dizendo|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu|repita|repete|"
     r"recite|traduza|traduz|transcreva|complete|decodifique|decifre|leia|continue a frase)\b[^!?|]*$"
-    r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|faz de conta|faca de conta|"
-    r"faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|ficcao|historia|poema|novela|"
-    r"personagem|interprete|atue|aja|exemplo|caso meu|se eu)\b[^|]*$"
+    r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
+    r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
+    r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|exemplo|caso meu|se eu)\b[^|]*$"
     r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b[^,.;!?\n|]*$"
     r"|\b(?:meus?|minhas?) (?:cpf|data de nascimento|nascimento) (?:nao|nunca) (?:e|eh|era|foi)\b[^,.;!?\n|]*$"
     r"|[\"'“«`][^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"
@@ -70,6 +76,7 @@ _LINKS = (
 )
 AFTER = re.compile(
     _LINKS + r"\bnao (?:e|eh|sao) (?:o |a )?(?:meu|minha)"
-    rf"|{_LINKS}\b(?:(?:d[aeo]s?|ao?) (?:(?:meu|minha|meus|minhas|um|uma|noss[oa]|outr[oa]) )?(?:\w+ )?(?:{_PEOPLE})|del[ea]s?)\b"
+    rf"|{_LINKS}\b(?:del[ea]s?|(?:d[aeo]s?|ao?) "
+    rf"(?:(?:meus?|minhas?|um|uma|noss[oa]|outr[oa]) )?(?:\w+ )?(?:{_PEOPLE}))\b"
     r"(?![^|]*\d{3})"  # unless more figures follow: then it is those that are somebody else's
 )

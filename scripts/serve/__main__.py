@@ -1,0 +1,64 @@
+"""Serves one base with all its adapters and stacks, as OpenAI's chat completions.
+
+Run as: make serve [BASE=…] [HOST=127.0.0.1] [PORT=8000] [SLOTS=8] [CONTEXT=2048] / python -m scripts.serve
+API_KEY or API_KEY_FILE in the environment sets a key; without one only loopback is listened on.
+On a CUDA machine vLLM is started instead (ENGINE=llamacpp keeps llama.cpp); ENGINE=vllm PRINT=1 shows its command.
+"""
+
+import os
+from collections.abc import Sequence
+
+from scripts import arguments
+from scripts.config import profile
+from scripts.errors import UserError, main_of
+from scripts.serve import catalog, vllm
+from scripts.serve.front import Settings, application
+
+
+def main(argv: Sequence[str]) -> None:
+    """Starts the engine that this machine has, and serves until it is stopped."""
+    options = parsed(argv)
+    found = catalog.of(catalog.runs_of(options.base))
+    for reason in found.left_out:
+        print(f"not served: {reason}", flush=True)
+    engine = options.engine or ("vllm" if profile.cuda() else "llamacpp")
+    if engine not in ("vllm", "llamacpp"):
+        raise UserError(f"there is no engine {engine!r}; there are: llamacpp, vllm")
+    from scripts.serve import start
+
+    settings = Settings(options.host, options.port, start.key_from_environment())
+    if engine == "vllm":
+        return vllm.launch(vllm.command(found, settings), settings.key, show=bool(options.print))
+    served(found, settings, options)
+    return None
+
+
+def parsed(argv: Sequence[str]):
+    """The options of serve and compare."""
+    parser = arguments.parser(__doc__)
+    arguments.add(parser, "BASE", "a folder of outputs/ (default: the embedded base without CUDA)")
+    arguments.add(parser, "HOST", "address to listen on", "127.0.0.1")
+    arguments.add(parser, "PORT", "port to listen on", "8000", type=int)
+    arguments.add(parser, "SLOTS", "answers at once", "8", type=int)
+    arguments.add(parser, "CONTEXT", "tokens of prompt and answer, for each slot", "2048", type=int)
+    arguments.add(parser, "THREADS", "CPU threads (default: all cores)", str(os.cpu_count() or 1), type=int)
+    arguments.add(parser, "ENGINE", "llamacpp or vllm")
+    arguments.add(parser, "PRINT", "1 shows vLLM's command and starts nothing")
+    return parser.parse_args(argv)
+
+
+def served(found: catalog.Catalog, settings: Settings, options, extend=lambda app: None) -> None:
+    """Loads the engine and answers until stopped; `extend` may add routes."""
+    from scripts.serve import start
+    from scripts.serve.engine import Size
+
+    service = start.service(found, Size(options.slots, options.context, options.threads))
+    app = application(service, settings)
+    extend(app)
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"serving {', '.join(found.names)} on http://{shown}:{settings.port} (Ctrl-C stops)", flush=True)
+    start.run(app, settings)
+
+
+if __name__ == "__main__":
+    main_of(main)
