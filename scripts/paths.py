@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+#: Where the code is.
+CODE = Path(__file__).resolve().parent.parent
 #: The checkout. Tests point it at a copy by setting ADAPTERS_ROOT before import.
-ROOT = Path(os.environ.get("ADAPTERS_ROOT") or Path(__file__).resolve().parent.parent)
+ROOT = Path(os.environ.get("ADAPTERS_ROOT") or CODE)
 CONFIGS = ROOT / "configs"
 PROFILES = CONFIGS / "profiles"
 STACKS = CONFIGS / "stacks"

@@ -5,7 +5,7 @@ Run as: make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl / python -m 
 """
 
 import json
-import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,13 +44,13 @@ def read(file: Path) -> list[dict]:
     if not file.is_file():
         raise UserError(f"{shown(file)}: no such file")
     rows, problems = [], []
-    for number, row in jsonl.read(file):
-        if isinstance(row, Problem):
-            problems.append(row)
-        elif found := fault(row):
-            problems.append(Problem(shown(file), number, 0, *found))
+    for each in jsonl.read(file):
+        if isinstance(each, Problem):
+            problems.append(each)
+        elif found := fault(each[1]):
+            problems.append(Problem(shown(file), each[0], 0, *found))
         else:
-            rows.append(row)
+            rows.append(each[1])
     if problems or not rows:
         raise UserError("" if problems else f"{shown(file)} has no rows", problems=problems, next="mend these lines")
     return rows
@@ -83,8 +83,6 @@ def answer(name: str, profile: str, conversations: list[list[dict]]) -> list[str
     else:
         run = ready.run(name, profile)
         generator, name = of_run(run), run.name
-    import time
-
     return generator.answers(conversations, name, done=progress(name, 0, len(conversations), time.monotonic()))
 
 

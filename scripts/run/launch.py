@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from scripts.errors import UserError
-from scripts.paths import ROOT, shown
+from scripts.paths import CODE, ROOT, shown
 
 #: Seconds between two looks at the progress file: nothing that the training would notice.
 LOOK = 0.5
@@ -29,7 +29,7 @@ def command(config: Path, processes: int = 1, cpu: bool = True) -> list[str]:
 def environment(offline: bool) -> dict[str, str]:
     """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores used."""
     ours = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "WANDB_MODE": "disabled", "ADAPTERS_WRAPPED": "1"}
-    ours |= {"PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+    ours |= {"PYTHONPATH": str(CODE), "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
     ours |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)}
     ours |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if offline else {}
     return {**os.environ, **ours}

@@ -1,0 +1,88 @@
+"""A user's mistakes at the main verbs: one clear message, exit 1, no traceback, nothing lost."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("train", {"ADAPTER": "nope"}, "there is no adapter 'nope'; there are: toy"),
+        ("train", {"ADAPTER": "toi"}, "did you mean 'toy'?"),
+        ("train", {"ADAPTER": ""}, "which adapter?"),
+        ("train", {"ADAPTER": "toy", "PROFILE": "cpuu"}, "did you mean 'cpu'?"),
+        ("train", {"ADAPTER": "toy", "PROFILE": "cpu", "PROCESSES": "many"}, "PROCESSES=many is not a number"),
+        ("evaluate", {"ADAPTER": "toy", "PROFILE": "cpu"}, "next: make train ADAPTER=toy"),
+        ("evaluate", {"ADAPTER": "../toy"}, "there is no adapter or stack '../toy'"),
+        ("chat", {"ADAPTER": "toy", "PROFILE": "cpu"}, "not trained yet"),
+        ("predict", {"ADAPTER": "toy", "OUT": "x"}, "IN= is missing"),
+        ("predict", {"ADAPTER": "toy", "IN": "nowhere.jsonl", "OUT": "x"}, "nowhere.jsonl: no such file"),
+        ("new", {"ADAPTER": "Toy 2", "FROM": "toy"}, "can't be an adapter's name"),
+        ("new", {"ADAPTER": "toy", "FROM": "toy"}, "exists already; nothing was touched"),
+    ],
+)
+def test_one_clear_message(verb, name, arguments, said):
+    done = verb(name, **arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_begins_two_adapters_lists_them(checkout: Path, verb):
+    text = (checkout / "configs" / "toy.yml").read_text(encoding="utf-8")
+    (checkout / "configs" / "toys.yml").write_text(text, encoding="utf-8")
+    done = verb("train", ADAPTER="to")
+    assert "is ambiguous: it begins toy, toys" in done.stderr
+
+
+def test_training_refuses_what_check_refuses(checkout: Path, verb):
+    config = checkout / "configs" / "toy.yml"
+    config.write_text(config.read_text(encoding="utf-8").replace("lora_r:", "lora_rank:"), encoding="utf-8")
+    (checkout / "datasets" / "toy" / "rows.jsonl").write_text('{"messages": []}\n{"mess', encoding="utf-8")
+    done = verb("train", ADAPTER="toy", PROFILE="cpu")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "configs/toy.yml:14:1: $.lora_rank: unknown key" in done.stderr and "did you mean 'lora_r'?" in done.stderr
+    assert "datasets/toy/rows.jsonl:1" in done.stderr and "datasets/toy/rows.jsonl:2" in done.stderr
+
+
+def test_yaml_that_does_not_parse_has_a_place(checkout: Path, verb):
+    (checkout / "configs" / "toy.yml").write_text("base_model: [a\n", encoding="utf-8")
+    done = verb("train", ADAPTER="toy", PROFILE="cpu")
+    assert done.returncode == 1 and "configs/toy.yml:2:1: not YAML" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):
+    rows = [{"messages": []}, {"messages": [{"role": "user"}]}, {"messages": [{"role": "robot", "content": "oi"}]}]
+    rows.append({"messages": [{"role": "user", "content": "oi"}, {"role": "assistant", "content": "olá"}]})
+    file = checkout / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n", encoding="utf-8")
+    done = verb("predict", ADAPTER="base", IN=str(file), OUT=str(checkout / "out.jsonl"), PROFILE="cpu")
+    assert done.returncode == 1
+    for place in (
+        "rows.jsonl:1: $.messages: a list of messages is needed",
+        "rows.jsonl:2: $.messages[0].content: a text is needed",
+        "rows.jsonl:3: $.messages[0].role: one of system, user, assistant, tool is needed",
+        "rows.jsonl:4: $.messages[1].role: the last turn must be a user's",
+        "rows.jsonl:5",
+    ):
+        assert place in done.stderr
+    assert not (checkout / "out.jsonl").exists()
+
+
+def test_a_new_adapter_touches_nothing_and_fits_the_rules(checkout: Path, verb):
+    before = (checkout / "configs" / "toy.yml").read_bytes()
+    done = verb("new", ADAPTER="produto-x", FROM="toy")
+    assert done.returncode == 0 and "next: fill datasets/produto-x/conversations.jsonl" in done.stdout
+    assert (checkout / "configs" / "toy.yml").read_bytes() == before
+    text = (checkout / "configs" / "produto-x.yml").read_text(encoding="utf-8")
+    assert "path: datasets/produto-x/conversations.jsonl" in text
+    assert "output_dir: outputs/meta-llama-3-8b-instruct/produto-x" in text
+    empty = verb("train", ADAPTER="produto-x", PROFILE="cpu")
+    assert empty.returncode == 1 and "datasets/produto-x/conversations.jsonl" in empty.stderr
+    row = {"messages": [{"role": "user", "content": "Qual é o produto?"}, {"role": "assistant", "content": "É o X."}]}
+    (checkout / "datasets" / "produto-x" / "conversations.jsonl").write_text(
+        json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    assert verb("check", ADAPTER="produto-x").returncode == 0

@@ -1,0 +1,33 @@
+"""Steps of equal tokens: every row once, nothing over the budget, little padding, no order by length."""
+
+import random
+
+import pytest
+
+from scripts.run.batches import batches
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_epoch_has_every_row_once_and_little_padding(seed):
+    lengths = [random.Random(seed + n).randint(20, 260) for n in range(3000)]
+    made = batches(lengths, 512, seed)
+    assert sorted(row for batch in made for row in batch) == list(range(3000))
+    slots = [max(lengths[row] for row in batch) * len(batch) for batch in made]
+    assert max(slots) <= 512
+    assert sum(slots) / sum(lengths) < 1.03
+    longest = [max(lengths[row] for row in batch) for batch in made]
+    half = len(longest) // 2
+    assert abs(sum(longest[:half]) / half - sum(longest[half:]) / (len(longest) - half)) < 15
+
+
+def test_a_row_over_the_budget_stands_alone():
+    assert sorted(map(len, batches([900, 10, 10], 100, 0))) == [1, 2]
+
+
+def test_the_order_depends_on_the_seed_alone():
+    lengths = [10 + n % 90 for n in range(500)]
+    assert batches(lengths, 256, 7) == batches(lengths, 256, 7) != batches(lengths, 256, 8)
+
+
+def test_no_rows_make_no_batches():
+    assert batches([], 512, 0) == []

@@ -1,0 +1,130 @@
+"""A real training of a few steps through Axolotl on the embedded base: killed, resumed, complete, up to date."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.model import base
+from scripts.paths import CODE
+from scripts.run import lock, training
+from scripts.run.progress_file import COMPLETE, merged
+
+pytestmark = pytest.mark.timeout(600) if "pytest_timeout" in sys.modules else []
+
+
+def start(checkout: Path) -> subprocess.Popen:
+    environment = os.environ | {"ADAPTERS_ROOT": str(checkout), "PYTHONPATH": str(CODE)}
+    command = [sys.executable, "-m", "scripts.train", "--adapter", "toy", "--profile", "cpu"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(condition, seconds: float, child: subprocess.Popen) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert child.poll() is None, child.stdout.read()
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def trainers(checkout: Path) -> list[str]:
+    """Command lines of processes that train on this checkout."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if "axolotl.cli.train" in command and (entry / "cwd").resolve() == checkout:
+                found.append(command)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_killed_training_resumes_and_ends_complete(checkout: Path, verb, base_folder: Path):
+    before = base.measured(base_folder)
+    run = checkout / "outputs" / base_folder.parent.name / "toy"
+    work = run.parent / ".toy.work"
+    first = start(checkout)
+    wait_for(lambda: (work / "checkpoint-2" / COMPLETE).exists(), 300, first)
+    second = verb("train", "--adapter", "toy", "--profile", "cpu")
+    assert second.returncode == 1 and "is being trained already, by process" in second.stderr
+    first.send_signal(signal.SIGKILL)  # nothing of ours can react to this one
+    first.wait()
+    until = time.monotonic() + 20
+    while trainers(checkout) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert trainers(checkout) == [], "an orphan goes on training"
+    assert not run.exists()
+
+    done = verb("train", "--adapter", "toy", "--profile", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "resuming from checkpoint-" in done.stdout and "before and after" in done.stdout
+    complete(run)
+    assert base.measured(base_folder) == before, "the base was written to"
+    began = time.monotonic()
+    again = verb("train", "--adapter", "toy", "--profile", "cpu")
+    assert "is up to date" in again.stdout and time.monotonic() - began < 5  # 2 s on a machine that is not shared
+
+    answered = checkout / "answers.jsonl"
+    (checkout / "asked.jsonl").write_text('{"messages": [{"role": "user", "content": "oi"}], "mine": 1}\n', "utf-8")
+    told = verb("predict", ADAPTER="toy", IN=str(checkout / "asked.jsonl"), OUT=str(answered), PROFILE="cpu")
+    assert told.returncode == 0, told.stderr
+    line = json.loads(answered.read_text(encoding="utf-8"))
+    assert line["mine"] == 1 and line["answer"]["role"] == "assistant" and line["answer"]["content"]
+
+
+def complete(run: Path) -> None:
+    """A run has everything that it promises, and its manifest says what it was made of."""
+    expected = "adapter_config.json adapter_model.safetensors tokenizer.json chat_template.jinja manifest.json loss.png"
+    assert set(expected.split()) <= {each.name for each in run.iterdir()}
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["metrics"]["steps"] == 6 and manifest["metrics"]["loss"] < manifest["metrics"]["first_loss"]
+    assert manifest["data"]["files"][0]["path"] == "datasets/toy/rows.jsonl"
+    assert [each["step"] for each in merged(run / "progress.jsonl")] == [1, 2, 3, 4, 5, 6]
+    config = yaml.safe_load((run / "config.yml").read_text(encoding="utf-8"))
+    assert config["lora_r"] == 32 and config["base_model"].endswith("/base") and "resume_from_checkpoint" not in config
+
+
+def test_only_marked_checkpoints_are_resumed_from(tmp_path: Path):
+    for step, marked in ((50, True), (100, True), (150, False)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if marked:
+            (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    assert training.resumable(tmp_path).name == "checkpoint-100"
+    assert not (tmp_path / "checkpoint-150").exists()
+
+
+def test_other_inputs_start_from_nothing(tmp_path: Path):
+    training.prepare(tmp_path / "work", "one")
+    (tmp_path / "work" / "checkpoint-2").mkdir()
+    training.prepare(tmp_path / "work", "one")
+    assert (tmp_path / "work" / "checkpoint-2").exists()
+    training.prepare(tmp_path / "work", "other")
+    assert not (tmp_path / "work" / "checkpoint-2").exists()
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(training, "ROOM", 10**18)
+    with pytest.raises(training.UserError, match="GB free, and a training writes up to"):
+        training.prepare(tmp_path / "work", "one")
+
+
+def test_a_step_that_ran_twice_counts_once(tmp_path: Path):
+    lines = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}, {"step": 2, "loss": 2.5}]
+    text = "\n".join(map(json.dumps, lines)) + '\n{"step": 3, "lo'
+    (tmp_path / "progress.jsonl").write_text(text, encoding="utf-8")
+    assert [each["loss"] for each in merged(tmp_path / "progress.jsonl")] == [3.0, 2.5]
+
+
+def test_the_lock_is_free_again_after_its_holder(tmp_path: Path):
+    with lock.held(tmp_path / "base" / "toy"), pytest.raises(lock.UserError, match="process"):
+        with lock.held(tmp_path / "base" / "toy"):
+            pass
+    with lock.held(tmp_path / "base" / "toy"):
+        pass
