@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.data import lock, similarity
+from scripts.data import lock, similarity, spoken
 from scripts.data.build import build
 from scripts.data.variety import mask, measure, utterances
 from scripts.errors import UserError
@@ -97,7 +97,7 @@ def test_unmet_quotas_stop_the_build_with_the_numbers(tmp_path):
 
 
 def test_a_kind_that_runs_out_of_phrasings_says_so(tmp_path):
-    folder = small(tmp_path, ("o documento que carrego diz {cpf}", "só tenho isto: {cpf}"))
+    folder = small(tmp_path, ("o documento que carrego diz {cpf}", "só tenho isto: {cpf}"), ("typos: 20", "typos: 0"))
     with pytest.raises(UserError, match="half: 0 different eval conversations, 6 asked for"):
         build(folder)
 
@@ -193,19 +193,33 @@ def test_no_evaluation_utterance_is_a_training_one(attendant):
         assert near < 0.8, " ".join(words)
 
 
+FIGURES = re.compile(r"(?<![\d./-])(\d\d?)[/.-](\d\d?)[/.-](\d{4})(?!\d)")
+NAMED = re.compile(rf"(\d\d?) de ({'|'.join(spoken.MONTHS)}) de (\d{{4}})", re.IGNORECASE)
+
+
+def dates(text: str) -> list[str]:
+    """The dates of two plain forms as YYYYMMDD, in order."""
+    found = [(m.start(), f"{m[3]}{int(m[2]):02}{int(m[1]):02}") for m in FIGURES.finditer(text)]
+    for m in NAMED.finditer(text):
+        found.append((m.start(), f"{m[3]}{spoken.MONTHS.index(m[2].lower()) + 1:02}{int(m[1]):02}"))
+    return [date for _, date in sorted(found)]
+
+
 def test_calls_are_made_of_what_the_client_said(attendant):
+    checked = Counter()
     for row in rows_of(attendant / "train.jsonl"):
         said = ""
         for message in row["messages"]:
-            if message["role"] == "user":
-                said += "\n" + message["content"]
+            said += "\n" + message["content"] if message["role"] == "user" else ""
             for call in message.get("tool_calls", ()):
                 arguments = json.loads(call["function"]["arguments"])
-                digits = re.sub(r"\D", "", said)
-                spelled = "meia" in said.lower() or re.search(r"(zero|um|dois|tr[eê]s|quatro|cinco)\W", said.lower())
-                assert arguments["cpf"] in digits or spelled, said
-                year = arguments["data_nascimento"][:4]
-                assert year[2:] in digits or re.search(r"de|mil", said.lower()), said
+                if not re.search(r"(zero|dois|tr[eêÊ]s|quatro|cinco|meia|sete|oito|nove) ", said.lower()):
+                    assert arguments["cpf"] in re.sub(r"\D", "", said), said
+                    checked["cpf"] += 1
+                if dates(said) and row["kind"] not in ("correction", "wrong_birth", "whole_conversation"):
+                    assert arguments["data_nascimento"] == dates(said)[-1], said
+                    checked["date"] += 1
+    assert checked["cpf"] > 5000 and checked["date"] > 2000
 
 
 def test_answers_are_few_and_wrong_data_never_call(attendant):

@@ -59,7 +59,9 @@ def _against_schema(document: Document, main: bool) -> Iterator[Problem]:
         if inner.validator == "additionalProperties":
             unknown = next((key for key in inner.instance if key not in inner.schema["properties"]), "")
             hint = suggestion(str(unknown), inner.schema["properties"])
-        yield document.problem(inner.json_path, inner.message[:200], hint)
+        said = repr(inner.instance)
+        message = inner.message.replace(said, "this") if len(said) > 60 else inner.message
+        yield document.problem(inner.json_path, message, hint)
 
 
 def _merged(documents: list[Document]) -> tuple[dict, list[Problem]]:

@@ -23,12 +23,14 @@ MONTHS = [
 DIGITS = ["zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove"]
 TEENS = ["dez", "onze", "doze", "treze", "quatorze", "quinze", "dezesseis", "dezessete", "dezoito", "dezenove"]
 TENS = ["", "", "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa"]
+HUNDREDS = ["", "cento", "duzentos", "trezentos", "quatrocentos", "quinhentos"]
+HUNDREDS += ["seiscentos", "setecentos", "oitocentos", "novecentos"]
 
 Date = tuple[int, int, int]
 
 
 def number(value: int) -> str:
-    """0 to 2999 in words: 1985 is `mil novecentos e oitenta e cinco`."""
+    """0 to 2999 in words (but for 100): 1985 is `mil novecentos e oitenta e cinco`."""
     if value < 10:
         return DIGITS[value]
     if value < 20:
@@ -36,9 +38,8 @@ def number(value: int) -> str:
     if value < 100:
         return TENS[value // 10] + (f" e {DIGITS[value % 10]}" if value % 10 else "")
     if value < 1000:
-        hundreds = "cem cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos novecentos"
         rest = value % 100
-        return hundreds.split()[value // 100] + (f" e {number(rest)}" if rest else "")
+        return HUNDREDS[value // 100] + (f" e {number(rest)}" if rest else "")
     rest = value % 1000
     link = " " if rest > 100 and rest % 100 else " e "
     thousands = "mil" if value < 2000 else "dois mil"

@@ -13,7 +13,17 @@ from scripts.data import similarity, spoken
 from scripts.data.noise import plain
 
 _NUMBERS = {
-    plain(word) for word in [*spoken.DIGITS, *spoken.TEENS, *spoken.TENS, *spoken.MONTHS, "meia", "mil", "primeiro"]
+    plain(word)
+    for word in [
+        *spoken.DIGITS,
+        *spoken.TEENS,
+        *spoken.TENS,
+        *spoken.MONTHS,
+        *spoken.HUNDREDS,
+        "meia",
+        "mil",
+        "primeiro",
+    ]
 }
 _NUMBERS |= {month[:3] for month in spoken.MONTHS}
 _NUMBERS -= {"", "um"}  # `um` is an article far more often
