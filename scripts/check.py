@@ -8,7 +8,7 @@ Run as: make check [ADAPTER=kpi] [FORMAT=text|github|json] / python -m scripts.c
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scripts import arguments
@@ -17,7 +17,8 @@ from scripts.config.yamlfile import Document
 from scripts.errors import Problem, UserError, main_of, suggestion
 from scripts.paths import CONFIGS, DATASETS, PROFILES, SCHEMAS, STACKS, SUITES, shown
 
-KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite"}
+DEEPSPEED = CONFIGS / "deepspeed"
+KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite", DEEPSPEED: "deepspeed"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,8 +71,8 @@ def check(only: str = "") -> tuple[list[Problem], Counter]:
 
 
 def yaml_files(only: str = "") -> Iterator[tuple[Path, str]]:
-    """Each YAML file and the name of its schema ('' where it has none), found by folder."""
-    for file in sorted([*CONFIGS.rglob("*.y*ml"), *DATASETS.rglob("*.y*ml")]):
+    """Each YAML and DeepSpeed file and the name of its schema ('' where it has none), found by folder."""
+    for file in sorted([*CONFIGS.rglob("*.y*ml"), *DEEPSPEED.glob("*.json"), *DATASETS.rglob("*.y*ml")]):
         kind = KINDS.get(file.parent, "")
         if file.is_relative_to(DATASETS):
             kind = file.stem if (SCHEMAS / f"{file.stem}.schema.json").exists() else ""
@@ -81,18 +82,22 @@ def yaml_files(only: str = "") -> Iterator[tuple[Path, str]]:
 
 
 def one(file: Path, kind: str) -> tuple[Document | None, list[Problem]]:
-    """A file by itself: as text, as YAML, and against its schema. The Document only where the schema holds."""
-    if file.suffix != ".yml":
+    """A file by itself. The Document only where everything about it holds."""
+    if file.suffix not in (".yml", ".json"):
         return None, [Problem(shown(file), 1, 1, "", "nothing reads this name", f"call it {file.stem}.yml")]
-    try:
-        document, problems = yamlfile.read(file)
-    except UserError as error:
-        return None, error.problems
-    problems += rules.secrets(file, file.read_bytes()[: yamlfile.MAX_BYTES].decode("utf-8", "replace"))
-    if document is None or not kind or (kind == "recipe" and not problems):
-        return document if not problems else None, problems  # a recipe is checked as one with what it includes
-    broken = schema.problems(document, kind)
-    return document if not broken else None, problems + broken
+    text, problem = yamlfile.text_of(file)
+    return (None, [problem]) if problem else looked(text, file, kind)
+
+
+def looked(text: str, file: Path, kind: str) -> tuple[Document | None, list[Problem]]:
+    """A file's text: credentials in it, its YAML, and its value against its schema."""
+    parse = yamlfile.parse_json if file.suffix == ".json" else yamlfile.parse
+    document, problems = parse(text, file)
+    problems = problems + rules.secrets(file, text)
+    if document and kind and kind != "recipe":  # a recipe is checked as one with what it includes
+        seen = {each.path for each in problems}  # what is no clear YAML is not judged by its type as well
+        problems += [each for each in schema.problems(document, kind) if each.path not in seen]
+    return (None if problems else document), problems
 
 
 def across(documents: dict[Path, Document]) -> Iterator[Problem]:
@@ -122,14 +127,20 @@ def data(name: str) -> tuple[list[Problem], int]:
     """An adapter's recipe and rows, and how many rows there are."""
     from scripts.data import gates, recipe
 
-    folder, problems = adapter.data_of(name), []
-    for looked in (lambda: recipe.load(folder) if (folder / "recipe.yml").exists() else None, lambda: problems.extend(gates.check_adapter(name))):
-        try:
-            looked()
-        except UserError as error:
-            problems += error.problems or [Problem(shown(folder), 0, 0, "", error.message)]
+    folder = adapter.data_of(name)
+    problems = told(folder, recipe.load, folder) if (folder / "recipe.yml").exists() else []
+    problems += told(folder, gates.check_adapter, name)
     rows = sum(file.read_bytes().count(b"\n") for file in folder.rglob("*.jsonl"))
     return problems, rows
+
+
+def told(folder: Path, look: Callable, argument: object) -> list[Problem]:
+    """The problems that `look` gives or raises."""
+    try:
+        found = look(argument)
+    except UserError as error:
+        return error.problems or [Problem(shown(folder), 0, 0, "", error.message)]
+    return found if isinstance(found, list) else []
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ Types and descriptions are those of the installed Axolotl; what is allowed and w
 Run as: make schemas / python -m scripts.schemas (imports Axolotl, so it needs the full environment).
 """
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -32,10 +34,23 @@ def axolotl_schema() -> dict:
         def encode_default(self, dft):
             try:
                 return super().encode_default(dft)
-            except Exception:  # pydantic raises what the default's own type raises
+            except (TypeError, ValueError):  # a default that JSON can't hold
                 return str(dft)
 
     return AxolotlInputConfig.model_json_schema(schema_generator=Generate)
+
+
+def plugin_keys() -> list[str]:
+    """The keys that Axolotl's own plugins add when `plugins` names them."""
+    import axolotl.integrations
+    from pydantic import BaseModel
+
+    keys: set[str] = set()
+    for found in pkgutil.walk_packages(axolotl.integrations.__path__, "axolotl.integrations."):
+        if found.name.endswith(".args"):
+            models = vars(importlib.import_module(found.name)).values()
+            keys |= {key for each in models if isinstance(each, type) and issubclass(each, BaseModel) for key in each.model_fields}
+    return sorted(keys)
 
 
 def simple(prop: dict, defs: dict) -> dict:
@@ -45,14 +60,16 @@ def simple(prop: dict, defs: dict) -> dict:
         kept = {"type": "string", "enum": [prop["const"]]}
     if "$ref" in prop:
         kept = simple(defs[prop["$ref"].rsplit("/", 1)[1]], defs)
-    branches = [b for each in prop.get("anyOf", []) if (b := simple(each, defs)) and b.get("type") != "null"]
+    branches = [simple(each, defs) for each in prop.get("anyOf", []) if each.get("type") != "null"]
     if len(branches) == 1:
         kept = branches[0]
     elif branches and all(isinstance(each.get("type"), str) for each in branches):
         kept = {"type": sorted({each["type"] for each in branches})}
-    kept.pop("description", None)
+    for word in ("description", "x-filled"):
+        kept.pop(word, None)
     description = " ".join((prop.get("description") or prop.get("help") or "").split())
-    return kept | ({"description": description} if description else {})
+    nullable = any(each.get("type") == "null" for each in prop.get("anyOf", [prop]))
+    return kept | ({"description": description} if description else {}) | ({} if nullable else {"x-filled": True})
 
 
 def narrowed(prop: dict, house: dict | None) -> dict:
@@ -61,7 +78,7 @@ def narrowed(prop: dict, house: dict | None) -> dict:
     says = {"errorMessage": house.pop("says")} if "says" in house else {}
     if isinstance(house.get("items"), dict):
         inner = prop.get("items", {}) | house["items"]
-        house["items"] = inner | {MARK: sorted(house["items"])}
+        house["items"] = inner | {MARK: sorted(house["items"].keys() - {"errorMessage"})}
     theirs = {"description", "examples", "items", *house.pop("axolotl", ())}
     ours = sorted(house.keys() - theirs)
     return prop | house | says | ({MARK: ours} if ours else {})
@@ -79,7 +96,9 @@ def combination(rule: dict) -> dict:
     """`when` (every key there and fitting) is refused, save where `unless` or `or` fits as well."""
 
     def fits(keys: dict) -> dict:
-        return {"properties": keys, "required": list(keys)}
+        there = {"not": {"type": "null"}}  # an empty key is not there
+        return {"properties": {key: {"allOf": [there, value]} if value is True or "not" in value else value
+                               for key, value in keys.items()}, "required": list(keys)}  # fmt: skip
 
     clauses = [fits(rule["when"])] + [{"not": fits(rule[word])} for word in ("unless", "or") if word in rule]
     told = {"errorMessage": rule["says"], "x-at": next(iter(rule["when"]))}
@@ -95,8 +114,9 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
     for name, spec in house["objects"].items():
         theirs = defs[spec["model"]]["properties"]
         inner = {key: narrowed(simple(theirs[key], defs), rule) for key, rule in spec["keys"].items()}
-        objects[name] = obj(inner, list(theirs), spec.get("required", ()))
+        objects[name] = obj(inner, [*theirs, *spec.get("renamed", ()), *(f"fsdp_{key}" for key in theirs if name == "fsdp")], spec.get("required", ()))
     places = {place: name for name, spec in house["objects"].items() for place in spec["of"]}
+    keys |= {key: rule | {MARK: ["type", "minimum", "maximum"]} for key, rule in house["own"].items()}
     for key, rule in house["keys"].items():
         if key not in own:
             raise UserError(f"schemas/house.yml allows {key!r}, which Axolotl does not know")
@@ -120,6 +140,7 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
         "allOf": [{"$ref": "#/$defs/complete"}, {"properties": {"base_model": hub}, "required": ["revision_of_model"], MARK: ["required"]}],
         "x-refused": house["refused"],
         "x-means": house["means"],
+        "x-plugins": plugin_keys(),
         "$defs": {"keys": obj(keys, list(own)), "complete": complete, **objects},
     }
 

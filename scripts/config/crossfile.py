@@ -1,6 +1,7 @@
 """What no single file shows: whether the files that a config names exist, fit it, and fit one another."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ TOKENS = {
     "Qwen/Qwen2.5-32B-Instruct": ("<|im_end|>", ("<|endoftext|>",)),
     "outputs/smollm2-135m-instruct/base": ("<|im_end|>", ("<|endoftext|>",)),
 }
+PLUGIN = re.compile(r"^class (\w+)\(BasePlugin\)", re.MULTILINE)
 CHARACTERS = 2.5  # of Portuguese to a token: fewer than any of these tokenizers needs, so that the estimate is high
 
 
@@ -53,9 +55,19 @@ def run_problems(document: Document, config: dict) -> Iterator[Problem]:
         yield document.problem("$.special_tokens.pad_token", f"{base} has no such token to pad with [house]", f"one of {', '.join(fillers)}")
     if file := config.get("chat_template_jinja"):
         yield from template_problems(document, ROOT / file, {"eos_token": end} | tokens)
+    yield from plugin_problems(document, config.get("plugins", []))
     if (file := config.get("deepspeed")) and not (ROOT / file).is_file():
         near = suggestion(file, [shown(each) for each in (ROOT / "configs/deepspeed").glob("*.json")])
         yield document.problem("$.deepspeed", f"{file}: no such file", near)
+
+
+def plugin_problems(document: Document, names: list[str]) -> Iterator[Problem]:
+    """Each plugin is a class of this repository that Axolotl can load."""
+    for index, name in enumerate(names):
+        known = [f"{shown(each)[:-3].replace('/', '.')}.{found}" for each in (ROOT / "scripts/run").glob("*.py")
+                 for found in PLUGIN.findall(each.read_text(encoding="utf-8"))]  # fmt: skip
+        if name not in known:
+            yield document.problem(f"$.plugins[{index}]", f"there is no plugin {name!r}", suggestion(name, known))
 
 
 def template_problems(document: Document, file: Path, tokens: dict) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from scripts.errors import Problem, UserError, suggestion
 from scripts.paths import SCHEMAS, shown
 
 HOUSE = " [house]"
+MARKED = ("adapter", "profile", "run")  # schemas of what Axolotl reads as well
 NAMES = {"object": "keys and values", "array": "a list", "string": "text", "integer": "a whole number",
          "number": "a number", "boolean": "true or false", "null": "null"}  # fmt: skip
 
@@ -46,6 +47,8 @@ def located(document: Document, found: Finding) -> Problem:
 def findings(value: object, name: str) -> list[Finding]:
     """Every finding, one a path and message; where Axolotl minds as well, the house's say is left out."""
     raw = [found for error in validator(name).iter_errors(value) for found in explained(error, name)]
+    if name not in MARKED:
+        return sorted({found._replace(house=False) for found in raw})
     strict = {found.path for found in raw if not found.house}
     return sorted({found for found in raw if not found.house or found.path not in strict})
 
@@ -86,6 +89,8 @@ def explained(error: jsonschema_rs.ValidationError, name: str) -> Iterator[Findi
     elif word == "not":
         at = f"{path}.{node['x-at']}" if "x-at" in node else path
         yield Finding(at, node.get("errorMessage") or error.message, "", word in node.get("x-house", ()))
+    elif error.instance is None:
+        yield Finding(path, "is empty", "take the line out", not node.get("x-filled"))
     elif word != "type" or "enum" not in node:  # the choices say more than the type
         yield said(path, word, node, error)
 
@@ -123,16 +128,18 @@ def said(path: str, word: str, node: dict, error: jsonschema_rs.ValidationError)
 
 def unknown(path: str, key: str, node: dict, there: dict, name: str) -> Finding:
     """An unexpected key: one that Axolotl knows, or one that it would silently ignore."""
-    top = schema("adapter" if name in ("profile", "run") else name)
+    top = schema("adapter" if name in MARKED else name)
     means = top.get("x-means", {}).get(key)
     choices = [each for each in node.get("properties", {}) if each not in there]
     known = node.get("x-axolotl", []) if name != "profile" else top["$defs"]["keys"]["x-axolotl"]
     hint = f"did you mean '{means}'?" if means in node.get("properties", {}) else nearest(key, choices, node)
     if key in known:
         why = next((why for pattern, why in top.get("x-refused", []) if re.search(pattern, key)), "")
-        return Finding(f"{path}.{key}", f"{key!r} is not allowed here" + (f": {why}" if why else ""), hint, why[:15] != "Axolotl accepts")
+        return Finding(f"{path}.{key}", f"{key!r} is not allowed here{why and ': ' + why}", hint, not why.startswith("Axolotl "))
     if name == "profile" and key in top["$defs"]["keys"]["properties"]:
         return Finding(f"{path}.{key}", f"{key!r} is the adapter's own, wherever it runs", "move it to configs/<adapter>.yml", True)
+    if key in top.get("x-plugins", ()) and there.get("plugins"):
+        return Finding(f"{path}.{key}", f"{key!r} belongs to a plugin of Axolotl's that is not allowed here", "", True)
     ignored = "; Axolotl would ignore it without a word" if known else ""
     return Finding(f"{path}.{key}", f"unknown key {key!r}{ignored}", hint, False)
 

@@ -5,8 +5,10 @@ does not parse, or that a YAML 1.2 reader would understand differently, is a Use
 `read(path)` gives both instead of raising: the Document as far as there is one, and the Problems.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import yaml
@@ -18,6 +20,9 @@ from scripts.paths import shown
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+MAX_VALUES = 20_000
+MAX_FINDINGS = 200  # of one kind in one file; a file with more is no config
+KEEP_ONE = "keep one"
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,8 @@ def load(file: Path) -> Document:
 
 def read(file: Path) -> tuple[Document | None, list[Problem]]:
     """Reads one YAML file; None where nothing can be read from it. A missing file raises UserError."""
-    text, problem = _text(file)
-    if problem:
-        return None, [problem]
-    return parse(text, file)
+    text, problem = text_of(file)
+    return (None, [problem]) if problem else parse(text, file)
 
 
 def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
@@ -60,7 +63,7 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
         return Problem(shown(file), *place, "", message, hint)
 
     try:
-        unsafe = [at(mark, message, hint) for mark, message, hint in _unsafe(text)]
+        unsafe = [at(mark, message, hint) for mark, message, hint in islice(_unsafe(text), MAX_FINDINGS)]
         if unsafe:
             return None, unsafe
         loader = Loader(text)
@@ -81,7 +84,20 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
         return None, problems or [at(node.start_mark, "not YAML: a value that can't be read")]
 
 
-def _text(file: Path) -> tuple[str, Problem | None]:
+def parse_json(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
+    """The same for JSON, whose places YAML's parser knows."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = (getattr(error, "lineno", 1), getattr(error, "colno", 1))
+        return None, [Problem(shown(file), *place, "", f"not JSON: {getattr(error, 'msg', 'nested too deep')}")]
+    document, problems = parse(text, file)
+    doubled = [each for each in problems if each.hint == KEEP_ONE or not each.path]
+    return (Document(file, value, document.places) if document else None), doubled
+
+
+def text_of(file: Path) -> tuple[str, Problem | None]:
+    """A file's text without a byte order mark; a Problem where it is too large or not UTF-8."""
     try:
         if file.stat().st_size > MAX_BYTES:
             return "", Problem(shown(file), 1, 1, "", f"larger than {MAX_BYTES // 1024} KB")
@@ -94,9 +110,12 @@ def _text(file: Path) -> tuple[str, Problem | None]:
 
 
 def _unsafe(text: str) -> Iterator[tuple[yaml.Mark, str, str]]:
-    """What is refused before anything is built: anchors, aliases, tags, depth. Ends at the first that is too deep."""
+    """What is refused before anything is built: anchors, aliases, tags, and more of depth or number than a config has."""
     depth = 0
-    for event in yaml.parse(text, Loader=Loader):
+    for number, event in enumerate(yaml.parse(text, Loader=Loader)):
+        if number > MAX_VALUES:
+            yield event.start_mark, f"more than {MAX_VALUES:,} keys and values", ""
+            return
         if isinstance(event, yaml.AliasEvent):
             yield event.start_mark, f"the alias *{event.anchor} is refused", "write the value again"
         elif getattr(event, "anchor", None):
@@ -120,8 +139,10 @@ def _walk(node: yaml.Node, path: str, places: dict, found: list, loader: yaml.Lo
     if isinstance(node, yaml.MappingNode):
         first: dict[str, yaml.Mark] = {}
         for key, value in node.value:
+            if len(found) >= MAX_FINDINGS:
+                return
             inner = f"{path}.{key.value}" if isinstance(key, yaml.ScalarNode) else f"{path}.?"
-            _key(key, inner, first, found)
+            _key(key, inner, first, found, loader)
             places[inner] = (key.start_mark.line + 1, key.start_mark.column + 1)
             _walk(value, inner, places, found, loader)
     elif isinstance(node, yaml.SequenceNode):
@@ -131,13 +152,15 @@ def _walk(node: yaml.Node, path: str, places: dict, found: list, loader: yaml.Lo
         found.append((node.start_mark, path, *message))
 
 
-def _key(key: yaml.Node, path: str, first: dict[str, yaml.Mark], found: list) -> None:
+def _key(key: yaml.Node, path: str, first: dict[str, yaml.Mark], found: list, loader: yaml.Loader) -> None:
     if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
         text = repr(key.value) if isinstance(key, yaml.ScalarNode) else "this"
         found.append((key.start_mark, path, f"{text} is no text for Axolotl, so it can't be a key", "quote it"))
+        if isinstance(key, yaml.ScalarNode):
+            readings.as_text(key, loader)
         return
     if key.value in first:
         line = first[key.value].line + 1
         says = f"{key.value!r} stands here and in line {line}: Axolotl takes the last, YAML 1.2 refuses the file"
-        found.append((key.start_mark, path, says, "keep one"))
+        found.append((key.start_mark, path, says, KEEP_ONE))
     first.setdefault(key.value, key.start_mark)
