@@ -8,11 +8,12 @@ take their phrases from separate lists; of some kinds, a share of the points is 
 import random
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import yamlfile
+from scripts.data.similarity import Index, folded
 from scripts.errors import UserError
 
 MONTHS = [
@@ -136,22 +137,23 @@ def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> 
     for point in points:
         by_kind.setdefault(point.kind, []).append(point)
     held = recipe["options"].get("held_out", {"kinds": [], "share": 0})
-    train, evaluation, said, short = [], [], set(), []
+    train, evaluation, said, short, known = [], [], set(), [], {}
     for kind, quota in recipe["quotas"].items():
         rng = random.Random(f"{recipe['seed']} {kind}")
-        known = by_kind.get(kind, [])
-        known = rng.sample(known, len(known))
-        cut = round(held["share"] * len(known)) if kind in held["kinds"] else 0
-        unseen, known = known[:cut], known[cut:]
-        taught = _take(asked(known, "train", phrases, rng), quota["train"], said)
-        half = quota["eval"] // 2 if unseen else 0
-        tested = _take(asked(unseen, "eval", phrases, rng), half, said)
-        tested += _take(asked(known, "eval", phrases, rng), quota["eval"] - len(tested), said)
-        for part, turns in (("train", taught), ("eval", tested)):
-            if len(turns) < quota[part]:
-                short.append(f"{kind}: {len(turns)} of {quota[part]} rows to {part} with")
-        train += [_taught(*turn) for turn in taught]
-        evaluation += [_tested(*turn) for turn in tested]
+        points_of = rng.sample(by_kind.get(kind, []), len(by_kind.get(kind, [])))
+        cut = round(held["share"] * len(points_of)) if kind in held["kinds"] else 0
+        known[kind] = points_of[cut:][: max(1, quota["train"] // 3)]  # each is met at least 3 times
+        rows = _take(asked(points_of[:cut], "eval", phrases, rng), quota["eval"] // 2, said)
+        rows += _take(asked(known[kind], "eval", phrases, rng), quota["eval"] - len(rows), said)
+        short += [f"{kind}: {len(rows)} of {quota['eval']} rows to evaluate with"] if len(rows) < quota["eval"] else []
+        evaluation += [_tested(*turn) for turn in rows]
+    near = _nearness(row["messages"][0]["content"] for row in evaluation)
+    for kind, quota in recipe["quotas"].items():
+        rng = random.Random(f"{recipe['seed']} {kind} train")
+        turns = (turn for turn in asked(known[kind], "train", phrases, rng) if not near(turn[1]))
+        rows = _take(turns, quota["train"], said)
+        short += [f"{kind}: {len(rows)} of {quota['train']} rows to train with"] if len(rows) < quota["train"] else []
+        train += [_taught(*turn) for turn in rows]
     if short and (strict or not train or not evaluation):
         raise UserError("\n".join(short), next="lower these quotas in the recipe, or add phrases or synonyms")
     random.Random(f"{recipe['seed']} order").shuffle(train)
@@ -167,6 +169,19 @@ def _take(turns: Iterator[tuple[Point, str]], count: int, said: set[str]) -> lis
             said.add(key)
             taken.append(turn)
     return taken
+
+
+def _nearness(questions: Iterable[str]) -> Callable[[str], bool]:
+    """Tells of a text whether it is nearly one of these questions, whatever month or number is in it."""
+    index, known = Index(questions), {}
+
+    def near(text: str) -> bool:
+        key = folded(text)
+        if key not in known:
+            known[key] = any(index.matches(text))
+        return known[key]
+
+    return near
 
 
 def _taught(point: Point, text: str) -> Row:

@@ -108,11 +108,11 @@ def connect(options: dict, db_url: str | None = None) -> Engine:
 
 
 def read(engine: Engine, options: dict) -> Database:
-    """Reflects every table that `options["tables"]` names, or all of them."""
+    """Reflects every table that `options["only"]` names, or all of them."""
     if not options.get("personal"):
         raise UserError("the recipe's options have no `personal` patterns: no value is read without them")
     inspector = sa.inspect(engine)
-    names = options.get("tables") or inspector.get_table_names()
+    names = options.get("only") or inspector.get_table_names()
     missing = set(names) - set(inspector.get_table_names())
     if missing:
         raise UserError(
@@ -146,7 +146,7 @@ def _column(database: Database, table: str, raw: dict, comment: str, keys: set, 
     name, kind, values, complete = raw["name"], _kind(raw["type"]), (), False
     personal = is_personal(table, name, options)
     if name in keys:
-        return Column(table, name, "key", comment, personal, raw["nullable"])
+        return Column(table, name, "key", comment, personal)
     quoted = database.engine.dialect.identifier_preparer.quote
     where = f"FROM {quoted(table)} WHERE {quoted(name)} IS NOT NULL"
     if kind == "text" and not personal:
@@ -202,7 +202,9 @@ def _comments(engine: Engine, inspector: sa.Inspector, table: str) -> tuple[str,
     with engine.connect() as connection:
         ddl = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar() or ""
     head = re.match(r"[^(]*\([ \t]*--[ \t]*(.+)", ddl)
-    lines = re.findall(
-        r"^[ \t]*[\"`\[]?(\w+)[\"`\]]?[ \t][^\n]*?--[ \t]*(.+)$", ddl[head.end() if head else 0 :], re.MULTILINE
-    )
-    return (head.group(1).strip() if head else ""), {name: text.strip() for name, text in lines}
+    comments = {}
+    for code, text in re.findall(r"^(.+?)--[ \t]*(.+)$", ddl[head.end() if head else 0 :], re.MULTILINE):
+        last = re.sub(r"\([^()]*\)", "", code).rstrip(" \t,").split(",")[-1]  # a comment is about what it stands behind
+        if word := re.match(r"[ \t]*[\"`\[]?(\w+)", last):
+            comments[word[1]] = text.strip()
+    return (head[1].strip() if head else ""), comments

@@ -44,8 +44,8 @@ def build(file: Path, stamp: int) -> None:
                 places = ", ".join("?" * len(rows[0]))
                 connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
             connection.execute(f"PRAGMA user_version = {stamp}")
-        os.chmod(name, 0o644)
-        os.replace(name, file)
+        Path(name).chmod(0o644)
+        Path(name).replace(file)
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ from scripts.data.database import Column, Table
 
 
 class Wording:
-    """The glossary of a recipe's options: `tables`, `columns`, `values`, `dates`."""
+    """The glossary of a recipe's options: `tables`, `columns`, `values`, `dates`, `rankings`."""
 
     def __init__(self, options: dict):
         self.options = options
@@ -42,14 +42,18 @@ class Wording:
         if column.kind == "label":
             return [f"d{noun.o} {noun.one} {value}"]
         own = self._own("values", f"{column.table}.{column.name}={value}")
-        tails = [f"com {each.one} {value}" for each in self.column(column)] if not own else own
+        tails = own or [f"com {each.one} {value}" for each in self.column(column)]
         tails = [tail.replace("{os}", noun.o + "s") for tail in tails]
         return [f"de {noun.many} {tail}" for tail in tails]
+
+    def ranking(self, column: Column) -> list[str]:
+        """How most and least are said of a column: `mais caros`, `mais baratos`; empty without a glossary."""
+        return self._own("rankings", f"{column.table}.{column.name}")
 
     def date(self, column: Column) -> list[str]:
         """What stands before a month or year: `com vencimento em`."""
         own = self._own("dates", f"{column.table}.{column.name}")
-        return own or [f"com {noun.one} em" for noun in self.column(column)]
+        return own or [f"com {noun.one.removesuffix(' em')} em" for noun in self.column(column)]
 
 
 def spaced(name: str) -> str:
