@@ -171,6 +171,6 @@ def _national(text: str) -> str:
     return digits[1:] if len(digits) in (11, 12) and digits[0] == "0" and digits[1] not in "38" else digits
 
 
-def masked(text: str) -> str:
-    """A sample that shows the form and nobody's number: first three characters, the rest dotted."""
-    return "".join(c if i < 3 or not c.isalnum() else "*" for i, c in enumerate(text))
+def masked(text: str, kept: int = 3) -> str:
+    """A sample that shows the form and nobody's number: the first characters, the rest starred."""
+    return "".join(c if i < kept or not c.isalnum() else "*" for i, c in enumerate(text))
