@@ -14,7 +14,7 @@ TORCH := torch==2.13.0
 
 # What a user types reaches the scripts through the environment, letter by letter: $(value …) keeps Make from
 # expanding it, and no recipe line contains it, so that no shell ever reads it.
-NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES FROM IN OUT DB FORMAT AGAINST SUBJECT METHOD HOST PORT KEY
+NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES FROM IN OUT DB FORMAT AGAINST SUBJECT METHOD HOST PORT KEY COMPARE SUBJECT_FIELD SALT
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 
@@ -45,8 +45,27 @@ check: $(LIGHT) ## every mistake in configs and rows, with file:line:col (ADAPTE
 dataset: $(LIGHT) ## build train.jsonl and eval.jsonl of ADAPTER from its recipe (DB= for another database)
 	@$(PY) -m scripts.dataset
 
+import: $(LIGHT) ## bring the conversations of IN into ADAPTER's data (FORMAT=sharegpt|openai|csv)
+	@$(PY) -m scripts.import_rows
+
+anonymise: $(LIGHT) ## the conversations of IN without their people, into OUT, with a report
+	@$(PY) -m scripts.anonymise
+
+forget: $(LIGHT) ## erase SUBJECT's rows and list what must be trained again
+	@$(PY) -m scripts.forget
+
+data-card: $(LIGHT) ## write the data card of ADAPTER, or of all
+	@$(PY) -m scripts.data_card
+
 schemas: $(FULL) ## regenerate schemas/ from the pinned Axolotl
 	@$(PY) -m scripts.schemas
+
+##@ Adapters together
+stack: $(FULL) $(BASE) ## sum the adapters of STACK into one (COMPARE=1 shows every method's error)
+	@$(PY) -m scripts.stack
+
+merge: $(FULL) $(BASE) ## fold ADAPTER or STACK into a copy of its base: a full model
+	@$(PY) -m scripts.merge
 
 ##@ Set-up and tests
 setup: $(FULL) $(BASE) ## environment and embedded base, as every verb does by itself
@@ -88,4 +107,4 @@ $(BASE): | $(FULL)
 pip = $(PY) -m pip --disable-pip-version-check $(1) > $(VENV)/pip.log 2>&1 || \
 	{ grep -E "^ERROR|[Nn]o space" $(VENV)/pip.log | head -3; echo "set-up failed; log: $(VENV)/pip.log; next: mend that, then the same make again"; exit 1; }
 
-.PHONY: train eval predict chat new check dataset schemas setup base test test-full lint help
+.PHONY: train eval predict chat new check dataset import anonymise forget data-card schemas stack merge setup base test test-full lint help

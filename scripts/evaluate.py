@@ -5,6 +5,7 @@ Run as: make eval ADAPTER=kpi [SUITE=kpi] / python -m scripts.evaluate --adapter
 """
 
 import json
+import math
 import shutil
 import sys
 import time
@@ -19,6 +20,9 @@ from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
 from scripts.score import page, report, suite, summary
 from scripts.score.metrics import score
+
+#: The base is slow to ask, as it rambles on, and its figures only set the scale: it is asked evenly chosen rows.
+ROWS_OF_BASE = 300
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,23 +59,31 @@ def evaluate(run: Path, suites: list[suite.Suite]) -> list[summary.Record]:
     rows = [(each, row) for each in suites for row in suite.rows_of(each)]
     written, generator = manifest.read(run), of_run(run)
     weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"]), run.name: written["weights"]}
-    asked = [row for _, row in rows if "messages" in row]
-    told = {name: iter(answers.ask(generator, name, mark, asked, run.parent)) for name, mark in weights.items()}
+    questions = [row for _, row in rows if "messages" in row]
+    stride = math.ceil(len(questions) / ROWS_OF_BASE)
+    asked = {BASE: questions[::stride], run.name: questions}
+    told = {name: answers.ask(generator, name, mark, asked[name], run.parent) for name, mark in weights.items()}
+    said = {name: {id(row): message for row, message in zip(asked[name], told[name], strict=True)} for name in weights}
     plain = [row["text"] for _, row in rows if "messages" not in row]
     likely = {}
     for name in weights:
         with generator.using([name]):
-            likely[name] = iter(likelihoods(generator.model, generator.tokenizer, plain) if plain else ())
+            found = likelihoods(generator.model, generator.tokenizer, plain) if plain else []
+        likely[name] = dict(zip(plain, found, strict=True))
+
+    def side(of: suite.Suite, row: dict, name: str) -> tuple[dict | None, dict]:
+        """What one model said to a row and what it is worth."""
+        if "messages" not in row:
+            figure = {"likelihood": likely[name][row["text"]]}
+            return figure, figure
+        message = said[name].get(id(row))
+        return message, score(row, message, of.database) if message else {}
+
     records = []
-    for suite_of, row in rows:
-        if "messages" in row:
-            said = {name: next(told[name]) for name in weights}
-            scores = {name: score(row, said[name], suite_of.database) for name in weights}
-        else:
-            scores = {name: {"likelihood": next(likely[name])} for name in weights}
-            said = {name: {"role": "assistant", "content": ""} for name in weights}
-        sides = [{"base": each[BASE], "adapter": each[run.name]} for each in (said, scores)]
-        records.append(summary.record(suite_of, row, *sides))
+    for of, row in rows:
+        base, adapter = side(of, row, BASE), side(of, row, run.name)
+        messages, figures = ({"base": base[i], "adapter": adapter[i]} for i in (0, 1))
+        records.append(summary.record(of, row, messages, figures))
     return records
 
 

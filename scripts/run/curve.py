@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def draw(steps: Sequence[dict], target: Path) -> None:
+def draw(steps: Sequence[dict], target: Path, title: str) -> None:
     """A PNG of 800 x 450 pixels: loss by step, each step thin and the moving mean thick; log scale."""
     import matplotlib
 
@@ -15,7 +15,7 @@ def draw(steps: Sequence[dict], target: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.5), dpi=100)
     axes.plot(at, loss, color="#9db8d9", linewidth=0.8, label="each step")
     axes.plot(at, smooth(loss), color="#1f4e8c", linewidth=2, label="moving mean")
-    axes.set(xlabel="step", ylabel="loss (nats per trained token)", yscale="log", title=target.parent.name.strip("."))
+    axes.set(xlabel="step", ylabel="loss (nats per trained token)", yscale="log", title=title)
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     figure.tight_layout()

@@ -85,7 +85,7 @@ def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[st
             shutil.copyfile(work / name, made / name)
         config = yaml.safe_dump(made_from["config"], sort_keys=False, allow_unicode=True, width=120)
         write(made / "config.yml", config)
-        curve.draw(steps, made / "loss.png")
+        curve.draw(steps, made / "loss.png", run.name)
         if (run / "eval").exists():  # the figures that the next evaluation compares with
             shutil.copytree(run / "eval", made / "eval")
         written = describe(run, made, made_from, mark, steps, arguments)

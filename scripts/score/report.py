@@ -111,8 +111,10 @@ def conversation(each: Record) -> list[tuple[str, str]]:
     return [(message["role"], said(message)) for message in each["messages"]]
 
 
-def said(message: dict) -> str:
-    """An assistant message as a person reads it: its text, its calls as name(arguments)."""
+def said(message: dict | None) -> str:
+    """An assistant message as a person reads it: its text, its calls as name(arguments); None was not asked."""
+    if message is None:
+        return "(not asked)"
     if "likelihood" in message:
         return f"likelihood {message['likelihood']:.4f}"
     calls = [call["function"] for call in message.get("tool_calls") or []]

@@ -1,7 +1,8 @@
 """Records of one evaluation, the figures they add up to, and the failures that tell the most.
 
 A record is one row answered twice: {"suite", "id", "kind", "messages", "expect", "base", "adapter",
-"scores": {"base": figures, "adapter": figures}}. A summary line is one rule of one suite with its n,
+"scores": {"base": figures, "adapter": figures}}; where the base was not asked, its figures are empty and
+its message None (it is asked a sample, n_base). A summary line is one rule of one suite with its n,
 both figures, the 95 % intervals, the gate, and whether a difference is more than noise.
 """
 
@@ -18,7 +19,7 @@ Record = dict
 Line = dict
 
 
-def record(suite: Suite, row: dict, answers: dict[str, dict], scores: dict[str, Figures]) -> Record:
+def record(suite: Suite, row: dict, answers: dict[str, dict | None], scores: dict[str, Figures]) -> Record:
     """One row with what base and adapter answered and what that is worth; `id` is a hash of the question."""
     question = json.dumps([row.get("messages"), row.get("text")], ensure_ascii=False, sort_keys=True)
     kept = {key: row[key] for key in ("kind", "messages", "text", "expect") if key in row}
@@ -36,13 +37,17 @@ def _line(suite: Suite, rule: Rule, records: list[Record], last: list[Record]) -
     chosen = [
         records[i] for i in counted(records, [r["scores"]["adapter"] for r in records], rule.metric, list(rule.kinds))
     ]
-    base, adapter = ([float(r["scores"][who].get(rule.metric, 0)) for r in chosen] for who in ("base", "adapter"))
+    both = [r for r in chosen if r["scores"]["base"]]
+    base, paired = ([float(r["scores"][who].get(rule.metric, 0)) for r in both] for who in ("base", "adapter"))
+    adapter = [float(r["scores"]["adapter"][rule.metric]) for r in chosen]
     line = {"suite": suite.name, "metric": rule.name, "n": len(chosen), "weight": rule.weight}
-    line |= {"base": _mean(base), "adapter": _mean(adapter), "gate": rule.gate, "relative": rule.relative}
+    line |= {"n_base": len(both), "base": _mean(base), "adapter": _mean(adapter), "gate": rule.gate, "relative": rule.relative}
     line["passed"] = bool(chosen) and _passes(rule, line["base"], line["adapter"])
     if chosen:
-        line |= {"interval": _rounded(interval(adapter)), "base_interval": _rounded(interval(base))}
-        p = p_value(base, adapter)
+        line["interval"] = _rounded(interval(adapter))
+    if both:
+        line["base_interval"] = _rounded(interval(base))
+        p = p_value(base, paired)
         line |= {"p_base": round(p, 6), "more_than_noise": p < NOISE}
     return line | _against_last(rule, chosen, last, suite.name)
 
