@@ -54,12 +54,13 @@ def check(only: str = "") -> tuple[list[Problem], Counter]:
     """Every problem of everything tracked (or of one adapter), sorted, and how many files and rows were looked at."""
     problems: list[Problem] = []
     counts: Counter = Counter()
-    documents = {}
+    documents = []
     for file, kind in yaml_files(only):
-        documents[file], found = one(file, kind)
+        document, found = one(file, kind)
+        documents += [(document, kind)] if document else []
         problems += found
         counts["files"] += 1
-    problems += across({file: each for file, each in documents.items() if each})
+    problems += across(documents)
     for file in sorted(CONFIGS.rglob("*.jinja")) if not only else ():
         counts["files"] += 1
         problems += templates(file)
@@ -100,20 +101,19 @@ def looked(text: str, file: Path, kind: str) -> tuple[Document | None, list[Prob
     return (None if problems else document), problems
 
 
-def across(documents: dict[Path, Document]) -> Iterator[Problem]:
-    """What only several files together show."""
-    adapters = [each for file, each in documents.items() if file.parent == CONFIGS]
+def across(documents: list[tuple[Document, str]]) -> Iterator[Problem]:
+    """What only several files together show; each document with the name of its schema."""
+    adapters = [each for each, kind in documents if kind == "adapter"]
     configs = {each.file.stem: each.value for each in adapters}
-    for file, document in documents.items():
-        if file.parent == CONFIGS:
+    for document, kind in documents:
+        if kind == "adapter":
             yield from crossfile.adapter_problems(document)
-            if (CONFIGS.parent / document.value["chat_template_jinja"]).is_file():
-                yield from crossfile.long_rows(document)
-        elif file.parent == PROFILES:
+            yield from crossfile.long_rows(document)
+        elif kind == "profile":
             yield from crossfile.profile_problems(document, adapters)
-        elif file.parent == STACKS:
+        elif kind == "stack":
             yield from crossfile.stack_problems(document, configs)
-        elif file.parent == SUITES:
+        elif kind == "suite":
             yield from crossfile.suite_problems(document)
 
 

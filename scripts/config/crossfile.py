@@ -139,7 +139,8 @@ def long_rows(document: Document) -> Iterator[Problem]:
     counted where a base with its tokenizer lies in outputs/."""
     config = document.value
     limit, tokens = config["sequence_len"], config.get("special_tokens", {})
-    text = (ROOT / config["chat_template_jinja"]).read_text(encoding="utf-8")
+    chat = ROOT / config["chat_template_jinja"]
+    text = chat.read_text(encoding="utf-8") if chat.is_file() else ""
     counter = None
     for each in config["datasets"]:
         file = ROOT / each["path"]
