@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.data import jsonl
+from scripts.data.conversation import roles, said, strings
 from scripts.data.identifiers import Allowed, found, masked
 from scripts.data.similarity import Index
 from scripts.errors import Problem, UserError
@@ -19,8 +20,6 @@ from scripts.paths import DATASETS, SCHEMAS, shown
 
 LIMIT = 1_000  # problems kept of one file
 SPECIAL = re.compile(r"<\|[\w▁｜]+\|>|</?(?:s|tool_call|tool_response|tools)>|\[/?INST\]|<</?SYS>>")
-_AFTER = {"": "su", "s": "u", "u": "ac", "a": "u", "c": "t", "t": "tac"}
-_NAMES = {"s": "system", "u": "user", "a": "assistant", "c": "assistant with tool_calls", "t": "tool"}
 
 
 def check_rows(
@@ -144,77 +143,6 @@ class Gate:
                 yield from _schema_errors(self.tools[name], arguments, f"{at}.arguments")
 
 
-def roles(row: dict, evaluation: bool) -> Iterator[tuple[str, str]]:
-    """Roles out of order, results without a call, calls without a result, and a wrong end."""
-    messages = row["messages"]
-    letters = "".join("c" if "tool_calls" in each else each["role"][0] for each in messages)
-    if (letters in ("ua", "uc", "uaua") and not evaluation and "expect" not in row) or (
-        letters == "u" and evaluation and "expect" in row
-    ):
-        return
-    before = ""
-    for index, letter in enumerate(letters):
-        where = f"$.messages[{index}]"
-        if letter == "t" and before not in ("c", "t"):
-            yield where, "tool result without a tool call before it"
-        elif letter not in _AFTER[before]:
-            wanted = " or ".join(_NAMES[each] for each in _AFTER[before] if each != "t" or before == "c")
-            after = f"after {_NAMES[before]}" if before else "first"
-            same = " (join the two into one message)" if letter == before else ""
-            yield f"{where}.role", f"{_NAMES[letter]} out of order: {after} comes {wanted}{same}"
-        before = letter
-    yield from _results(messages)
-    if evaluation:
-        if letters[-1] not in "ut":
-            yield f"$.messages[{len(letters) - 1}]", "an evaluation row ends in a user or tool turn"
-        if "expect" not in row:
-            yield "$", "an evaluation row needs `expect`"
-    else:
-        if letters[-1] not in "ac":
-            yield (
-                f"$.messages[{len(letters) - 1}]",
-                f"a training row ends in an assistant turn, not in {_NAMES[letters[-1]]}",
-            )
-        if "expect" in row:
-            yield "$.expect", "belongs to evaluation rows"
-
-
-def _results(messages: list[dict]) -> Iterator[tuple[str, str]]:
-    """Each call has one result, in the turns right after it; ids, where given, belong together."""
-    for index, message in enumerate(messages):
-        calls = message.get("tool_calls", ())
-        after = index + 1
-        while calls and after < len(messages) and messages[after]["role"] == "tool":
-            after += 1
-        results = messages[index + 1 : after] if calls else []
-        if results and len(results) != len(calls):
-            yield f"$.messages[{after - 1}]", f"{len(results)} tool results for {len(calls)} tool calls"
-        ids = {call.get("id") for call in calls}
-        for position, result in enumerate(results, index + 1):
-            if result.get("tool_call_id", None) not in ids | {None}:
-                yield (
-                    f"$.messages[{position}].tool_call_id",
-                    f"no tool call before it has the id {result['tool_call_id']!r}",
-                )
-
-
-def strings(value: object, where: str = "$") -> Iterator[tuple[str, str]]:
-    """(JSONPath, text) of every string in a row, keys excepted."""
-    if isinstance(value, str):
-        yield where, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from strings(inner, f"{where}.{key}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from strings(inner, f"{where}[{index}]")
-
-
-def said(row: dict) -> str:
-    """What the user says in a row, turn after turn."""
-    return "\n".join(message["content"] for message in row["messages"] if message["role"] == "user")
-
-
 def tool_schemas(file: Path) -> dict:
     """Tool name -> compiled validator of its arguments; UserError when the file is no list of tools."""
     import jsonschema_rs
@@ -273,7 +201,7 @@ def _schema_errors(validator, value: object, where: str) -> Iterator[tuple[str, 
         path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.instance_path)
         message = re.sub(r"\d{6,}", lambda digits: masked(digits[0]), error.message)
         message = message if len(message) <= 160 else f"{message[:80]} … {message[-60:]}"
-        if message.endswith('does not match "\\\\S"'):
+        if message.endswith('does not match "\\S"'):
             message = "is empty"
         if error.instance_path and error.instance_path[0] == "expect" and "oneOf" in error.message:
             message = "must be exactly one of tool_call, asks, no_call, contains, sql, number"

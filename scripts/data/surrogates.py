@@ -183,8 +183,9 @@ def write_date(text: str, old: Date, new: Date) -> str:
         widths = [4 if part == new[0] and len(digits) == 8 else 2 for part in order]
         return refill(text, "".join(f"{part:0{width}}"[-width:] for part, width in zip(order, widths, strict=True)))
     parts = _parts(text, old)
+    padded = bool(re.search(r"\b0\d(?!\d)", text)) or not re.search(r"[^\W\d_]|(?<!\d)\d(?!\d)", text)
     for start, end, which in sorted(parts, reverse=True):
-        text = text[:start] + _part_like(text[start:end], old[which], new[which], which) + text[end:]
+        text = text[:start] + _part_like(text[start:end], old[which], new[which], which, padded) + text[end:]
     return text
 
 
@@ -206,9 +207,9 @@ def _parts(text: str, old: Date) -> list[tuple[int, int, int]]:
     )
 
 
-def _part_like(old: str, was: int, value: int, which: int) -> str:
+def _part_like(old: str, was: int, value: int, which: int, padded: bool) -> str:
     if old.isdigit():
-        return f"{value % 100:02}" if which == 0 and len(old) == 2 else f"{value:0{len(old)}}"
+        return f"{value % 100:02}" if which == 0 and len(old) == 2 else f"{value:02}" if padded else str(value)
     if which == 1 and month_of(old) == was:
         month = MONTHS[value - 1] if 1 <= value <= 12 else old
         new = month[:3] if len(old) == 3 else month

@@ -1,0 +1,121 @@
+"""The anonymiser on people it can't know, and what its parts promise."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from anonymise_cases import date_forms
+from anonymise_scores import scores
+
+from scripts import anonymise as verb
+from scripts.data import jsonl
+from scripts.data.anonymous import anonymise
+from scripts.data.identifiers import Allowed
+from scripts.data.personal import Known, find
+from scripts.data.surrogates import write_date
+from scripts.errors import UserError
+
+NOBODY = Allowed()
+SPELLED = "cinco dois nove nove oito dois dois quatro sete dois cinco"
+#: Least share that must be right.
+FLOORS = {
+    "no real identifier left": 1.0, "CPF right": 1.0, "CPF wrong": 0.99, "CPF spaced": 0.98, "CPF spelled": 0.98,
+    "CNS": 0.99, "card": 0.99, "phone": 0.99, "e-mail": 0.99, "birth date": 0.98, "name": 0.95, "address": 0.9,
+    "words kept": 0.98, "consistent": 1.0,
+}  # fmt: skip
+
+
+def assert_scores(count: int, seed: int) -> None:
+    got, wrong = scores(count, seed)
+    assert set(got) == set(FLOORS)
+    low = {kind: got[kind] for kind, floor in FLOORS.items() if got[kind][0] < floor * got[kind][1]}
+    assert not low, (low, wrong[:10])
+
+
+def test_scores():
+    assert_scores(300, 1)
+
+
+@pytest.mark.slow
+def test_scores_in_full():
+    assert_scores(3000, 2)
+
+
+def said(*texts: str) -> dict:
+    roles = ("user", "assistant")
+    return {"messages": [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]}
+
+
+def test_one_person_is_one_surrogate_in_text_arguments_result_and_answer():
+    row = said(
+        "meu nome é Abdias Bozi, cpf cinco dois nove nove oito dois dois quatro sete dois cinco, nasci em 5 de junho de 1985"
+    )
+    arguments = {"cpf": "52998224725", "data_nascimento": "19850605"}
+    call = {"type": "function", "function": {"name": "unimed_consult", "arguments": json.dumps(arguments)}}
+    result = json.dumps(
+        {"nome": "ABDIAS BOZI", "cpf": "529.982.247-25", "data_nascimento": "1985-06-05", "plano": "Ouro"}
+    )
+    row["messages"] += [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": result},
+        {"role": "assistant", "content": "Pronto, Abdias! CPF final 25."},
+    ]
+    new, found = anonymise(row, NOBODY)
+    arguments = json.loads(new["messages"][1]["tool_calls"][0]["function"]["arguments"])
+    result = json.loads(new["messages"][2]["content"])
+    assert result["cpf"].replace(".", "").replace("-", "") == arguments["cpf"] != "52998224725"
+    assert result["data_nascimento"].replace("-", "") == arguments["data_nascimento"] != "19850605"
+    assert result["plano"] == "Ouro" and new["anonymised"] is True
+    first, last = result["nome"].title().split()
+    assert f"{first} {last}" in new["messages"][0]["content"] and f"Pronto, {first}!" in new["messages"][3]["content"]
+    assert {kind for kind, _ in found} == {"name", "CPF", "birth date"}
+
+
+def unpadded(text: str) -> str:
+    return re.sub(r"\b0", "", text)
+
+
+@pytest.mark.parametrize("form", range(12))
+def test_a_date_keeps_its_form(form):
+    for old, new in [((1985, 6, 15), (1987, 11, 3)), ((1970, 10, 10), (1971, 12, 10)), ((1999, 12, 12), (1998, 2, 28))]:
+        forms = date_forms(*old)[form][1], date_forms(*new)[form][1]
+        assert unpadded(write_date(forms[0], old, new)) == unpadded(forms[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "o telefone da unimed é (84) 4020-8900", "meu boleto de 10/10/2026 no valor de R$ 1.234,56",
+        "Bom dia, Unimed Natal!", "sou cliente há dez anos", "QUERO FALAR COM UM ATENDENTE",
+        "Quais planos vocês têm? Bronze, Prata, Ouro e Diamante?",
+        "a consulta é às 14:30 do dia 05/01/2027",
+    ],
+)  # fmt: skip
+def test_what_is_not_personal_stays(text):
+    assert find(text, Known(allowed=Allowed(["(84) 4020-8900"]))) == []
+
+
+def test_the_verb_writes_rows_and_a_masked_report(tmp_path, capsys):
+    source, out = tmp_path / "real.jsonl", tmp_path / "safe.jsonl"
+    source.write_text(
+        jsonl.dump(said("meu nome é Abdias Bozi, cpf 529.982.247-25", "Certo, Abdias.")), encoding="utf-8"
+    )
+    verb.main(["--in", str(source), "--out", str(out)])
+    assert "Abdias" not in out.read_text() and "529.982" not in out.read_text()
+    report = Path(f"{out}.report.md").read_text()
+    assert "| CPF | 1 | `5**.***.***-**` |" in report and "Abdias" not in report
+    with pytest.raises(UserError, match="exists already"):
+        verb.main(["--in", str(source), "--out", str(out)])
+
+
+def test_bad_rows_leave_no_file(tmp_path):
+    source, out = tmp_path / "real.jsonl", tmp_path / "safe.jsonl"
+    source.write_text(jsonl.dump(said("oi", "Olá!")) + '{"messages": NaN}\n{"messages": []}\n')
+    with pytest.raises(UserError) as told:
+        verb.main(["--in", str(source), "--out", str(out)])
+    assert "real.jsonl:2: $: NaN is not JSON" in str(told.value) and "real.jsonl:3:" in str(told.value)
+    assert not out.exists()

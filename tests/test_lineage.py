@@ -1,0 +1,75 @@
+"""Forgetting a person: their rows go, other bytes stay, and stale runs are named. Cards are current."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import forget
+from scripts.data import jsonl, lineage
+from scripts.data.cards import card
+from scripts.data.imports import subject
+from scripts.errors import UserError
+from scripts.files import sha256
+from scripts.paths import DATASETS
+
+WHO, OTHER = subject("52998224725", "s"), subject("1", "s")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    for name in ("DATASETS", "OUTPUTS"):
+        monkeypatch.setattr(lineage, name, tmp_path / name.lower())
+    monkeypatch.setattr(lineage, "ROOT", tmp_path)
+    monkeypatch.setattr(forget, "OUTPUTS", tmp_path / "outputs")
+    rows = tmp_path / "datasets/unimed-attendant/rows"
+    rows.mkdir(parents=True)
+    lines = [jsonl.dump({"messages": [], "subject": who}) for who in (WHO, OTHER, WHO)] + [
+        "broken, mentions " + WHO + "\n"
+    ]
+    (rows / "a.jsonl").write_text("".join(lines))
+    (rows / "b.jsonl").write_text(lines[1])
+    for run, file in (("unimed-attendant", "a"), ("kpi", "b")):
+        manifest = tmp_path / "outputs/base" / run / "manifest.json"
+        manifest.parent.mkdir(parents=True)
+        path = rows / f"{file}.jsonl"
+        manifest.write_text(
+            json.dumps({"data": {"files": [{"path": str(path.relative_to(tmp_path)), "sha256": sha256(path)}]}})
+        )
+    return rows
+
+
+def test_a_subject_is_forgotten_and_what_saw_them_named(place, capsys):
+    untouched = (place / "b.jsonl").stat().st_mtime_ns
+    forget.main(["--subject", "52998224725", "--salt", "s"])
+    kept = (place / "a.jsonl").read_text()
+    assert kept == jsonl.dump({"messages": [], "subject": OTHER}) + f"broken, mentions {WHO}\n"
+    assert (place / "b.jsonl").stat().st_mtime_ns == untouched
+    told = capsys.readouterr().out
+    assert "a.jsonl: 2 rows erased" in told and "unimed-attendant: must be trained again" in told
+    assert "kpi: must" not in told and "make train ADAPTER=unimed-attendant FORCE=1" in told
+
+
+def test_a_changed_file_is_stale_without_anyone_forgotten(place, capsys):
+    (place / "b.jsonl").write_text("")
+    forget.main(["--subject", "0" * 32])
+    told = capsys.readouterr().out
+    assert "no row of this subject" in told and "kpi: must be trained again" in told
+
+
+def test_what_is_no_hash_is_refused(place):
+    with pytest.raises(UserError, match="SUBJECT is no hash"):
+        forget.main(["--subject", "52998224725x"])
+
+
+CARDS = sorted(file.parent.name for file in DATASETS.glob("*/card.yml"))
+
+
+def test_every_adapter_has_a_card():
+    assert CARDS == ["kpi", "schema", "unimed-attendant"]
+
+
+@pytest.mark.parametrize("adapter", CARDS)
+def test_the_committed_card_is_current(adapter):
+    file = Path(DATASETS / adapter / "CARD.md")
+    assert file.read_text(encoding="utf-8") == card(adapter), "run make data-card"
