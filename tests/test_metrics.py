@@ -49,7 +49,7 @@ def test_no_call_and_language():
     ("text", "asked"),
     [
         (
-            "Para consultar seu contrato, vou precisar do seu CPF e data de nascimento. Pode me fornecer essas informações?",
+            "Para consultar seu contrato, vou precisar do seu CPF e data de nascimento. Pode me fornecer isso?",
             BOTH,
         ),
         ("Claro! Me forneça seu CPF e data de nascimento para acessar suas informações.", BOTH),
@@ -172,8 +172,8 @@ def test_likelihood_of_a_batch_is_that_of_each_alone():
             return [ord(c) % 31 + 1 for c in text]
 
     torch.manual_seed(1)
-    config = LlamaConfig(vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
-    model = LlamaForCausalLM(config).eval()
+    sizes = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    model = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2)).eval()
     texts = ["abc", "a longer sentence", "xy", "b"]
     together = likelihoods(model, Letters(), texts, batch=4)
     assert together == pytest.approx([likelihoods(model, Letters(), [text])[0] for text in texts], rel=1e-4)

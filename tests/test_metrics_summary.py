@@ -102,7 +102,7 @@ def test_suites_of_the_repository_are_read():
 
 
 def test_unknown_suite_and_metric_and_broken_rows(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="there is no suite 'kpo'; .*did you mean 'kpi'"):
+    with pytest.raises(UserError, match=r"there is no suite 'kpo'; .*did you mean 'kpi'"):
         suite.read("kpo")
     monkeypatch.setattr(suite, "SUITES", tmp_path)
     (tmp_path / "bad.yml").write_text("rows: x.jsonl\nmetrics:\n  - {name: a, metric: asks_exakt}\n")
@@ -112,7 +112,7 @@ def test_unknown_suite_and_metric_and_broken_rows(tmp_path, monkeypatch):
     ):
         suite.read("bad")
     (tmp_path / "rows.jsonl").write_text('{"kind": "a"}\n{"kind": \n')
-    with pytest.raises(UserError, match="rows.jsonl:2:.*not JSON"):
+    with pytest.raises(UserError, match=r"rows.jsonl:2:.*not JSON"):
         suite.rows_of(Suite("bad", "kpi", tmp_path / "rows.jsonl", ()))
     with pytest.raises(UserError, match="no such file, needed by suite bad\nnext: make dataset ADAPTER=kpi"):
         suite.rows_of(Suite("bad", "kpi", tmp_path / "missing.jsonl", ()))

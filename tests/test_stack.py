@@ -153,6 +153,37 @@ def test_another_base_is_refused_by_hash(runs, file, local):
     )
 
 
+HUB = {"name": "meta/toy-8b", "revision": "abc", "sha256": {"chat_template.jinja": "j0"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"revision": "abd"}, "b: trained on another base than a's: another revision"),
+        ({"name": "meta/toy-70b"}, "b: trained on another base than a's: another name .meta/toy-70b, not meta/toy-8b"),
+        ({"sha256": {"chat_template.jinja": "j1"}}, "b: trained on another base than a's: another chat template"),
+    ],
+)
+def test_bases_of_the_hub_are_told_apart_by_name_revision_and_template(runs, change, reason):
+    for name, base in (("a", HUB), ("b", HUB | change)):
+        shutil.rmtree(runs / name)
+        run(runs, name, manifest={"base": base})
+    shutil.rmtree(runs / "base", ignore_errors=True)
+    refused(runs, "members: [{adapter: a}, {adapter: b}]\nbase: toy\n", reason)
+    shutil.rmtree(runs / "b")
+    run(runs, "b", manifest={"base": HUB})
+    verb.main(["--stack", "other"])
+    assert (runs / "other/adapter_model.safetensors").exists()
+
+
+def test_a_hub_base_without_a_revision_is_refused(runs):
+    for name in "ab":
+        shutil.rmtree(runs / name)
+        run(runs, name, manifest={"base": HUB | {"revision": ""}})
+    shutil.rmtree(runs / "base")
+    refused(runs, "members: [{adapter: a}, {adapter: b}]\nbase: toy\n", "a: .*nothing says which weights it had")
+
+
 def test_a_run_that_names_no_base_is_refused(runs):
     run(runs, "c", manifest={"base": {}})
     refused(runs, "members: [{adapter: a}, {adapter: c}]\nbase: toy\n", "c: trained on another base")
@@ -211,7 +242,7 @@ def test_all_reasons_at_once(runs):
 
 
 def test_an_unknown_stack_lists_the_choices(runs):
-    with pytest.raises(UserError, match="there is no stack 'pari'; there are: pair .did you mean 'pair'"):
+    with pytest.raises(UserError, match=r"there is no stack 'pari'; there are: pair .did you mean 'pair'"):
         verb.main(["--stack", "pari"])
 
 
@@ -224,7 +255,7 @@ def test_approximations_say_their_error(runs, capsys, method):
 
 
 def test_compare_shows_every_method_and_writes_nothing(runs, capsys):
-    verb.main(["--stack", "pair", "--compare", "1"])
+    verb.main(["--stack", "pair", "--method", "all"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12 and sum("needs equal ranks" in line for line in lines) == 5
     assert not (runs / "pair").exists()

@@ -1,7 +1,6 @@
 """An adapter folder made by arithmetic: written beside its place, then put there in one step."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -45,7 +44,7 @@ def build(folder: Path, fill: Callable[[Path], None]) -> None:
         work.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(work, folder)
+        work.replace(folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise

@@ -51,7 +51,7 @@ def reasons(members: dict[str, Path], base: Path, method: str) -> Iterator[str]:
         yield from _not_plain(name, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")))
         if sha256(folder / "adapter_model.safetensors") != manifest.get("weights"):
             yield f"{name}: adapter_model.safetensors is not the one its manifest names: damaged or edited"
-    yield from _other_bases(manifests, base)
+    yield from other_bases(manifests, base)
     yield from unequal_ranks({name: members[name] for name in manifests}, method)
 
 
@@ -78,21 +78,31 @@ def _not_plain(name: str, config: dict) -> Iterator[str]:
             yield f"{name}: {key}: {reason}"
 
 
-def _other_bases(manifests: dict[str, dict], base: Path) -> Iterator[str]:
-    """Compares each member's base with the base on disk, or with the first member's where it lies elsewhere."""
-    known = {name: manifest.get("base", {}) for name, manifest in manifests.items()}
+def other_bases(manifests: dict[str, dict], base: Path) -> Iterator[str]:
+    """Compares each member's base with the base on disk, or with the first member's where it lies elsewhere.
+
+    A base is what its four hashes say; one of the Hub is its name, its pinned revision and our template's hash.
+    """
+    known = {name: manifest.get("base") or {} for name, manifest in manifests.items()}
     if (base / "base.json").exists():
         against, want = shown(base), json.loads((base / "base.json").read_text(encoding="utf-8"))
     elif known:
-        against, want = next(iter(known.items()))
+        against, want = next((f"{name}'s", its) for name, its in known.items())
     else:
         return
     for name, its in known.items():
-        hashes, wanted = its.get("sha256") or {}, want.get("sha256") or {}
-        differing = [file for file in WORDS if hashes.get(file) != wanted.get(file) or not hashes.get(file)]
-        if differing:
-            what = ", ".join(WORDS[file] for file in differing)
-            yield f"{name}: trained on another base than {against}: {what} ({its.get('name')} against {want.get('name')})"
+        if what := _differing(its, want):
+            names = f"{its.get('name')}, not {want.get('name')}"
+            yield f"{name}: trained on another base than {against}: {', '.join(what)} ({names})"
+
+
+def _differing(its: dict, want: dict) -> list[str]:
+    hashes, wanted = its.get("sha256") or {}, want.get("sha256") or {}
+    what = [word for file, word in WORDS.items() if hashes.get(file) != wanted.get(file)]
+    pinned = bool(its.get("revision")) or set(WORDS) <= hashes.keys()
+    what += [] if its.get("revision") == want.get("revision") else ["another revision"]
+    what += [] if its.get("name") == want.get("name") or what else ["another name"]
+    return what if what or pinned else ["nothing says which weights it had"]
 
 
 def unequal_ranks(members: dict[str, Path], method: str) -> Iterator[str]:

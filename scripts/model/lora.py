@@ -39,7 +39,7 @@ def read(folder: Path) -> Lora:
 
 
 def _alpha(config: dict, layer: str) -> float:
-    """The layer's own alpha where alpha_pattern has one: a pattern is a regular expression for the name's end, as in PEFT."""
+    """The layer's own alpha where alpha_pattern has one; as in PEFT, a pattern is a regex for the name's end."""
     for pattern, alpha in (config.get("alpha_pattern") or {}).items():
         if re.match(rf"(.*\.)?({pattern})$", layer):
             return alpha

@@ -6,6 +6,7 @@ kinds of row, and where the gate is. Every figure is a yes or no, or a number wh
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from scripts.score import sql
@@ -68,10 +69,8 @@ def tool_call_exact(calls: list[dict], want: dict) -> bool:
 def _call(call: dict) -> dict:
     function = call.get("function") or {}
     arguments = function.get("arguments")
-    try:
+    with suppress(json.JSONDecodeError):  # a broken string equals no object
         arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except json.JSONDecodeError:
-        pass  # a broken string equals no object
     return {"name": function.get("name"), "arguments": arguments}
 
 

@@ -26,7 +26,8 @@ def loss_curve(progress: Sequence[dict]) -> str:
     labels += (
         f'<text x="{WIDTH - 8}" y="{HEIGHT - 8}" text-anchor="end">step {final:.0f}, loss {smooth[-1][1]:.3f}</text>'
     )
-    return f'<svg class="loss" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="training loss">{grid}{lines}{labels}</svg>'
+    opening = f'<svg class="loss" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="training loss">'
+    return f"{opening}{grid}{lines}{labels}</svg>"
 
 
 def _y(value: float, top: float) -> float:

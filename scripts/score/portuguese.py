@@ -11,24 +11,32 @@ import unicodedata
 
 FIELDS = {
     "cpf": r"\bcpf\b|cadastro de pessoa fisica",
-    "data_nascimento": r"\b(data|dia|ano|mes)( completa| exata)?( de| do| em que)?( seu| sua)?( voce| o senhor| a senhora)?"
-    r" (nascimento|nasceu)\b|\bnascimento\b|\bquando( e que)? (voce|o senhor|a senhora|o beneficiario|a beneficiaria)? ?nasceu\b"
+    "data_nascimento": r"\b(data|dia|ano|mes)( completa| exata)?( de| do| em que)?( seu| sua)?"
+    r"( voce| o senhor| a senhora)? (nascimento|nasceu)\b|\bnascimento\b"
+    r"|\bquando( e que)? (voce|o senhor|a senhora|o beneficiario|a beneficiaria)? ?nasceu\b"
     r"|\b(sua|a|essa|esta|da|pela) data\b",
 }
 REQUEST = (
-    r"(?<!nao )\b(precis(o|a|amos|arei|aremos|aria|ariamos)|precisar|necessit(o|amos)|necessari[oa]s?|falt(a|am|ou|aram|ando)"
-    r"|solicito|pec[oa]|gostaria|quero|informe|informar|informa|diga|dizer|diz|passe|passar|passa|envie|enviar|envia|mande"
-    r"|mandar|manda|forneca|fornecer|fornece|compartilhe|compartilhar|digite|digitar|escreva|escrever|confirme|confirmar"
-    r"|repita|repetir|reenvie|reenviar|corrija|corrigir|confira|conferir|verifique|verificar|inform[ae]-me|me de|qual|quais"
-    r"|quando|poderia|pode|por favor|por gentileza|aguardo)\b"
+    r"(?<!nao )\b(precis(o|a|amos|ar|arei|aremos|aria|ariamos)|necessit(o|amos)|necessari[oa]s?"
+    r"|falt(a|am|ou|aram|ando)|solicito|pec[oa]|gostaria|quero|inform(e|ar|a)|diga|dizer|diz|pass(e|ar|a)"
+    r"|envi(e|ar|a)|mand(e|ar|a)|forneca|fornecer|fornece|compartilh(e|ar)|digit(e|ar)|escrev(a|er)"
+    r"|confirm(e|ar)|repit(a|ir)|reenvi(e|ar)|corrij(a|ir)|corrigir|confir(a|ir)|conferir|verifi(que|car)"
+    r"|me de|qual|quais|quando|poderia|pode|por favor|por gentileza|aguardo)\b"
 )
 GIVEN = (
-    r"\b(obrigad[oa]|agradec\w+|grat[oa]|valeu|recebi|recebemos|recebid[oa]s?|anotei|anotad[oa]s?|registrei|registrad[oa]s?"
-    r"|ja (tenho|temos|recebi|anotei|esta)|tenho (o|a|seu|sua)|com (o|a|esse|essa|este|esta|seu|sua) (cpf|data)|alem d[oae]"
+    r"\b(obrigad[oa]|agradec\w+|grat[oa]|valeu|receb(i|emos)|recebid[oa]s?|anotei|anotad[oa]s?|registrei"
+    r"|registrad[oa]s?|ja (tenho|temos|recebi|anotei|esta)|tenho (o|a|seu|sua)"
+    r"|com (o|a|esse|essa|este|esta|seu|sua) (cpf|data)|alem d[oae]"
     r"|nao (preciso|precisa|e preciso|e necessario)|consultei|localizei)\b"
 )
-STATED = r"^ ?(que )?(voce |o senhor |a senhora )?(me )?(ja )?(informou|informad[oa]|passou|enviou|enviad[oa]|mandou|recebid[oa]|anotad[oa])"
-BROKEN = r"incomplet|invalid|incorret|errad|digito|nao parece|nao existe|nao confere|nao consegui|nao corresponde|futur|impossivel"
+STATED = (
+    r"^ ?(que )?(voce |o senhor |a senhora )?(me )?(ja )?"
+    r"(informou|informad[oa]|passou|enviou|enviad[oa]|mandou|recebid[oa]|anotad[oa])"
+)
+BROKEN = (
+    r"incomplet|invalid|incorret|errad|digito|nao parece|nao existe|nao confere|nao consegui"
+    r"|nao corresponde|futur|impossivel"
+)
 ENGLISH = (
     r"\b(the|is|are|of|you|and|to|in|your|for|can|i|how|what|this|that|with|my|have|it|be|not|as|an|on|we|please)\b"
 )
@@ -69,7 +77,7 @@ def _read(sentence: str) -> tuple[set[str], set[str], bool]:
     marks += [(m.start(), "given") for m in re.finditer(GIVEN, sentence)]
     marks.sort()
     asked, left_open = set(), set()
-    late = bool(marks) and marks[0][1] == "request" or sentence.endswith("?")
+    late = (bool(marks) and marks[0][1] == "request") or sentence.endswith("?")
     for field, pattern in FIELDS.items():
         for mention in re.finditer(pattern, sentence):
             earlier = [kind for place, kind in marks if place <= mention.start()]
@@ -77,7 +85,7 @@ def _read(sentence: str) -> tuple[set[str], set[str], bool]:
                 left_open.add(field)
             elif re.match(STATED, sentence[mention.end() :]):
                 continue
-            elif earlier[-1:] == ["request"] or not earlier and late:
+            elif earlier[-1:] == ["request"] or (not earlier and late):
                 asked.add(field)
             elif not earlier:
                 left_open.add(field)

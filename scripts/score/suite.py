@@ -1,7 +1,7 @@
 """A suite: rows, what counts on them, and where the gates are. Read from configs/suites/<name>.yml.
 
-Which suites an adapter faces follows from looking: the one that names it as `adapter`, and every one
-that names none (what no adapter may lose).
+Which suites an adapter or stack faces follows from looking: the one that names it as `adapter` or `stack`,
+and every one that names none (what no adapter may lose).
 """
 
 import json
@@ -28,13 +28,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Suite:
-    """`adapter` is empty for a suite that every adapter faces; `database` is what SQL answers run on."""
+    """Without `adapter` and `stack` every adapter faces it; `database` is what SQL answers run on."""
 
     name: str
     adapter: str
     rows: Path
     rules: tuple[Rule, ...]
     database: Path | None = None
+    stack: str = ""
 
 
 def names() -> list[str]:
@@ -54,7 +55,7 @@ def read(name: str) -> Suite:
         raise UserError(problems=problems)
     rules = tuple(Rule(**{**each, "kinds": tuple(each.get("kinds", ()))}) for each in value["metrics"])
     database = ROOT / value["database"] if value.get("database") else None
-    return Suite(name, value.get("adapter", ""), ROOT / value["rows"], rules, database)
+    return Suite(name, value.get("adapter", ""), ROOT / value["rows"], rules, database, value.get("stack", ""))
 
 
 def _unknown_metrics(document: Document) -> list[Problem]:
@@ -66,10 +67,11 @@ def _unknown_metrics(document: Document) -> list[Problem]:
     return found
 
 
-def of(adapter: str) -> list[Suite]:
-    """The suites an adapter faces: its own first, then those of everybody."""
-    every = [read(name) for name in names()]
-    return [suite for suite in every if suite.adapter == adapter] + [suite for suite in every if not suite.adapter]
+def of(name: str) -> list[Suite]:
+    """The suites that an adapter or stack faces: its own first, then those of everybody."""
+    every = [read(each) for each in names()]
+    own = [suite for suite in every if name in (suite.adapter, suite.stack)]
+    return own + [suite for suite in every if not suite.adapter and not suite.stack]
 
 
 def rows_of(suite: Suite) -> list[dict]:

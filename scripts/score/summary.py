@@ -41,7 +41,8 @@ def _line(suite: Suite, rule: Rule, records: list[Record], last: list[Record]) -
     base, paired = ([float(r["scores"][who].get(rule.metric, 0)) for r in both] for who in ("base", "adapter"))
     adapter = [float(r["scores"]["adapter"][rule.metric]) for r in chosen]
     line = {"suite": suite.name, "metric": rule.name, "n": len(chosen), "weight": rule.weight}
-    line |= {"n_base": len(both), "base": _mean(base), "adapter": _mean(adapter), "gate": rule.gate, "relative": rule.relative}
+    line |= {"n_base": len(both), "base": _mean(base), "adapter": _mean(adapter)}
+    line |= {"gate": rule.gate, "relative": rule.relative}
     line["passed"] = bool(chosen) and _passes(rule, line["base"], line["adapter"])
     if chosen:
         line["interval"] = _rounded(interval(adapter))
@@ -98,7 +99,7 @@ def failures(suites: list[Suite], records: list[Record], lines: list[Line]) -> l
                 )
     seen: Counter = Counter()
     ranked = []
-    for passed, kept, name, each in sorted(first.values(), key=lambda entry: entry[:2]):
+    for passed, _, name, each in sorted(first.values(), key=lambda entry: entry[:2]):
         ranked.append((passed, seen[name, each.get("kind")], len(ranked), name, each))
         seen[name, each.get("kind")] += 1
     return [(name, each) for *_, name, each in sorted(ranked, key=lambda entry: entry[:3])]

@@ -1,0 +1,141 @@
+"""Folds an adapter or a stack into a copy of its base: a full model in outputs/<base>/<name>-merged/.
+
+Run as: make merge ADAPTER=kpi | STACK=schema-kpi [PROFILE=…] [FORCE=1] / python -m scripts.merge --adapter kpi
+The base is only read. Logits are compared with the adapter's over the base as it was trained on; in float32
+a difference above 1e-4 is an error, for a 4-bit or half-precision base it is measured and stated.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from scripts import arguments
+from scripts.config import adapter, profile
+from scripts.errors import UserError, main_of
+from scripts.files import sha256, write_json
+from scripts.model import compatible, stackfile
+from scripts.paths import shown
+
+PROMPTS = 16  # of the adapter's evaluation rows; each is compared at every position
+
+
+def main(argv: Sequence[str]) -> None:
+    """Merges, measures, and prints what differs."""
+    parser = arguments.parser(__doc__)
+    arguments.add(parser, "ADAPTER", "the adapter")
+    arguments.add(parser, "STACK", "or the stack")
+    arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
+    arguments.add(parser, "FORCE", "1 replaces what is there")
+    options = parser.parse_args(argv)
+    if bool(options.adapter) == bool(options.stack):
+        raise UserError(
+            "which adapter or which stack?", next="make merge ADAPTER=<adapter>, or make merge STACK=<stack>"
+        )
+    merge(_run(options), bool(options.force))
+
+
+def _run(options) -> Path:
+    """The folder of the adapter or stack; a stack that isn't there yet is made."""
+    if options.stack:
+        from scripts import stack
+
+        return stack.make(stackfile.read(options.stack), options.profile)
+    return profile.run_folder(adapter.find(options.adapter), options.profile)
+
+
+def merge(run: Path, force: bool = False) -> Path:
+    """outputs/<base>/<name>-merged/ of a run's folder, measured against it."""
+    missing = [file for file in compatible.NEEDED if not (run / file).exists()]
+    if missing:
+        raise UserError(
+            f"{shown(run)} has no {', '.join(missing)}: not a finished run", next=f"make train ADAPTER={run.name}"
+        )
+    manifest = compatible.manifest_of(run)
+    if manifest.get("kind") == "merged":
+        raise UserError(f"{run.name} is already merged")
+    if reasons := list(compatible.other_bases({run.name: manifest}, run.parent / "base")):
+        raise UserError(reasons[0], next=f"make train ADAPTER={run.name} FORCE=1")
+    made_from = {"kind": "merged", "of": {"name": run.name, "weights": sha256(run / "adapter_model.safetensors")}}
+    from scripts.model import adapterfolder
+
+    out = run.parent / f"{run.name}-merged"
+    if not adapterfolder.free(out, made_from, force):
+        print(f"{shown(out)} is up to date")
+        return out
+    base = base_of(run)
+    _refuse_small_disk(base, run.parent)
+    facts = {"name": out.name, "base": manifest["base"], **made_from}
+    adapterfolder.build(out, lambda work: _write(base, run, work, facts))
+    print(f"next: make predict ADAPTER={out.name} IN=… OUT=…, or serve the folder {shown(out)} as a whole model")
+    return out
+
+
+def base_of(run: Path) -> Path:
+    """The base's folder: outputs/<base>/base, else the snapshot of the Hub that the adapter names."""
+    local = run.parent / "base"
+    if local.exists():
+        return local
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    config = json.loads((run / "adapter_config.json").read_text(encoding="utf-8"))
+    name, revision = config["base_model_name_or_path"], config.get("revision")
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors", "*.json", "*.jinja"]))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"the base {name} is neither here nor can it be fetched: {error}", next=f"hf download {name}"
+        ) from None
+
+
+def _refuse_small_disk(base: Path, target: Path) -> None:
+    needed, free = sum(file.stat().st_size for file in base.glob("*.safetensors")), shutil.disk_usage(target).free
+    if free < needed * 1.05:
+        raise UserError(f"{shown(target)} has {free / 1e9:.1f} GB free, the merged model needs {needed / 1e9:.1f} GB")
+
+
+def _write(base: Path, run: Path, work: Path, facts: dict) -> None:
+    from scripts.model import lora
+    from scripts.model import merge as arithmetic
+
+    arithmetic.merge(base, lora.deltas(lora.read(run)), work)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        if (run / name).exists():
+            shutil.copyfile(run / name, work / name)
+    found, loaded = _measure(base, run, work)
+    print(f"{shown(run)}-merged: {arithmetic.in_words(found)} (base loaded as {loaded})")
+    if loaded == "float32" and found.largest > arithmetic.TOLERANCE:
+        raise UserError(
+            f"the merged model is not the adapter's: {found.largest:.1e} is more than {arithmetic.TOLERANCE:.0e}"
+        )
+    hashes = {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))}
+    write_json(
+        work / "manifest.json", facts | {"weights": hashes, "difference": asdict(found), "base_loaded_as": loaded}
+    )
+
+
+def _measure(base: Path, run: Path, merged: Path) -> tuple:
+    """The difference on the adapter's own questions, and how the base was loaded when it was trained."""
+    from scripts.model import merge as arithmetic
+    from scripts.model.load import as_trained, plain, tokenizer_of
+
+    prompts = _prompts(tokenizer_of(run), run)
+    model, loaded = as_trained(base, run)
+    before = arithmetic.logits(model, prompts)
+    del model
+    return arithmetic.difference(before, arithmetic.logits(plain(merged), prompts)), loaded
+
+
+def _prompts(tokenizer, run: Path) -> list[list[int]]:
+    from scripts.score import suite
+
+    names = [member["adapter"] for member in compatible.manifest_of(run).get("members", [])] or [run.name]
+    rows = [row for name in names for each in suite.of(name) if each.adapter for row in suite.rows_of(each)[:PROMPTS]]
+    chats = [row["messages"] for row in rows] or [[{"role": "user", "content": "Olá! Como você pode me ajudar?"}]]
+    return [tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) for chat in chats]
+
+
+if __name__ == "__main__":
+    main_of(main)

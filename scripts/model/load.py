@@ -1,0 +1,57 @@
+"""A model with its adapter as it was trained, and a model as it lies in a folder: for comparing the two."""
+
+from pathlib import Path
+
+import torch
+import yaml
+from peft import PeftModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from scripts.model.compatible import manifest_of
+
+logging.disable_progress_bar()
+DEVICE = "auto" if torch.cuda.is_available() else "cpu"
+
+
+def tokenizer_of(run: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that lies beside an adapter, with our chat template."""
+    return AutoTokenizer.from_pretrained(run, local_files_only=True)
+
+
+def plain(folder: Path) -> PreTrainedModel:
+    """A model in the precision of its file."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map=DEVICE, local_files_only=True).eval()
+
+
+def as_trained(base: Path, run: Path) -> tuple[PeftModel, str]:
+    """The adapter over its base, loaded in 4 bits where it was trained so; and in which precision that is."""
+    settings = training_settings(run)
+    options: dict = {"dtype": "auto", "device_map": DEVICE, "local_files_only": True}
+    if settings.get("load_in_4bit"):
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=settings.get("bnb_4bit_quant_type", "nf4"),
+            bnb_4bit_use_double_quant=settings.get("bnb_4bit_use_double_quant", True),
+            bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+        )
+    model = AutoModelForCausalLM.from_pretrained(base, **options).eval()
+    loaded = "4-bit NF4" if settings.get("load_in_4bit") else str(model.dtype).removeprefix("torch.")
+    return PeftModel.from_pretrained(model, run).eval(), loaded
+
+
+def training_settings(run: Path) -> dict:
+    """The resolved config that lies in a run; of a stack, that of its first member."""
+    if manifest_of(run).get("kind") == "stack":
+        run = run.parent / manifest_of(run)["members"][0]["adapter"]
+    for file in sorted(run.glob("*.yml")):
+        value = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if isinstance(value, dict) and "base_model" in value:
+            return value
+    return {}
