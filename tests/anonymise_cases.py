@@ -56,7 +56,8 @@ STREET_TYPE = re.compile(
     r"^(?:avenida|rua|travessa|praça|alameda|viaduto|largo|rodovia|estrada|via|ladeira|vila|beco)\s+", re.IGNORECASE
 )
 
-#: One user turn each; {x} are slots. N name, C cpf, D birth date, T phone, E e-mail, A address, S CNS, K card, F first name.
+#: One user turn each; {x} are slots:
+#: N name, C cpf, D birth date, T phone, E e-mail, A address, S CNS, K card, F first name.
 OPENINGS = """
 oi, meu nome é {N}, cpf {C}, nasci em {D}
 Boa tarde! Me chamo {N} e preciso da segunda via do boleto. CPF: {C}. Data de nascimento: {D}.
@@ -154,7 +155,8 @@ class Someone:
         self.day, self.month, self.year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(1935, 2013)
         self.phone = f"{rng.choice([84, 84, 11, 21, 83, 85])}9{rng.randint(6, 9)}{rng.randrange(10**7):07}"
         self.email = person.email(domains=["gmail.com", "hotmail.com", "uol.com.br"])
-        self.street = f"{rng.choice(['Rua', 'Avenida', 'rua', 'Travessa'])} {_word(lambda: STREET_TYPE.sub('', address.street_name()))}"
+        street = _word(lambda: STREET_TYPE.sub("", address.street_name()))
+        self.street = f"{rng.choice(['Rua', 'Avenida', 'rua', 'Travessa'])} {street}"
         self.house = str(rng.randint(1, 2999))
 
     def slot(self, letter: str) -> Slot:

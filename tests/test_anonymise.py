@@ -14,8 +14,9 @@ from anonymise_scores import scores
 from scripts import anonymise as verb
 from scripts.data import jsonl
 from scripts.data.anonymous import anonymise
+from scripts.data.findings import Known
 from scripts.data.identifiers import Allowed
-from scripts.data.personal import Known, find
+from scripts.data.personal import find
 from scripts.data.surrogates import write_date
 from scripts.errors import UserError
 
@@ -51,9 +52,7 @@ def said(*texts: str) -> dict:
 
 
 def test_one_person_is_one_surrogate_in_text_arguments_result_and_answer():
-    row = said(
-        "meu nome é Abdias Bozi, cpf cinco dois nove nove oito dois dois quatro sete dois cinco, nasci em 5 de junho de 1985"
-    )
+    row = said(f"meu nome é Abdias Bozi, cpf {SPELLED}, nasci em 5 de junho de 1985")
     arguments = {"cpf": "52998224725", "data_nascimento": "19850605"}
     call = {"type": "function", "function": {"name": "unimed_consult", "arguments": json.dumps(arguments)}}
     result = json.dumps(

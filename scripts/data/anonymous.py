@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterator
 
 from scripts.data import names, personal
+from scripts.data.birthdates import compact_date, year_of
+from scripts.data.findings import Date, Finding, Known
 from scripts.data.identifiers import Allowed, found
-from scripts.data.personal import Finding, Known, compact_date, digits_of, year_of
+from scripts.data.personal import digits_of
 from scripts.data.surrogates import Surrogates
 
 _NAME_KEYS = (
@@ -150,7 +152,7 @@ def _by_key(key: str, value: str) -> Finding | None:
     return None
 
 
-def _date_value(value: str) -> personal.Date | None:
+def _date_value(value: str) -> Date | None:
     digits = digits_of(value)
     if when := compact_date(digits):
         return when

@@ -34,6 +34,7 @@ _GROUPS = re.compile(r"\d+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _WORD = "zero|uma?|dois|duas|tr[eê]s|quatro|cinco|seis|meia|sete|oito|nove"
 SPELLED = re.compile(rf"\b(?:{_WORD})(?:[\s,.\-–/]+(?:{_WORD}|ponto|tra[cç]o|barra))" r"{10,}\b", re.IGNORECASE)
+_SPELLED_PARTS = ("zero", "um", "dois", "duas", "tr", "quatro", "cinco", "sei", "mei", "sete", "oito", "nove")
 _SPELLED_HINTS = ("inco", "oito", "nove", "sete", "quatro", "INCO", "OITO", "NOVE", "SETE", "QUATRO")
 _DIGIT = {
     word: str(digit)
@@ -79,7 +80,7 @@ def found(text: str, allowed: Allowed) -> Iterator[tuple[str, str]]:
             yield "phone", phone
     if "@" in text:
         yield from (("e-mail", each) for each in EMAIL.findall(text) if not allowed.email(each))
-    if any(map(text.__contains__, _SPELLED_HINTS)):
+    if any(map(text.__contains__, _SPELLED_HINTS)) and sum(map(text.lower().count, _SPELLED_PARTS)) > 10:
         for spelled in SPELLED.findall(text):
             words = re.findall(r"\w+", spelled.lower())
             yield from real_numbers(" ".join(_DIGIT[word] for word in words if word in _DIGIT))

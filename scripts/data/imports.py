@@ -18,7 +18,8 @@ from scripts.paths import shown
 ROLES = {
     "human": "user", "user": "user", "usuario": "user", "usuário": "user", "cliente": "user", "beneficiario": "user",
     "beneficiário": "user", "gpt": "assistant", "assistant": "assistant", "atendente": "assistant", "bot": "assistant",
-    "model": "assistant", "system": "system", "sistema": "system", "tool": "tool", "observation": "tool", "function_response": "tool",
+    "model": "assistant", "system": "system", "sistema": "system", "tool": "tool", "observation": "tool",
+    "function_response": "tool",
     "function_call": "call", "tool_call": "call",
 }  # fmt: skip
 COLUMNS = {

@@ -19,21 +19,25 @@ _KIN = (
 )
 #: After these a name follows, however it is written.
 _STRONG = re.compile(
-    rf"(?:\bme chamo|\bmeu nome(?: completo)?(?: é| eh| e|\s*[:=-])?|\bnomes?(?: completo| d[oa] (?:{_KIN}))?\s*(?:[:=]| é| eh)"
+    rf"(?:\bme chamo|\bmeu nome(?: completo)?(?: é| eh| e|\s*[:=-])?|\bnomes?(?: completo| d[oa] (?:{_KIN}))?"
+    rf"\s*(?:[:=]| é| eh)"
     rf"|\b(?:{_KIN})\s*(?:[:=]|,? (?:se )?chamad?[oa]?|,? nome)|\bse chama|\bchamad[oa]"
-    rf"|\b(?:quem fala(?: aqui)? é|aqui quem (?:fala|escreve) é|aqui fala|assinado|ass\b\.?|att\b\.?,?|atenciosamente,?)"
+    rf"|\b(?:quem fala(?: aqui)? é|aqui quem (?:fala|escreve) é|aqui fala"
+    rf"|assinado|ass\b\.?|att\b\.?,?|atenciosamente,?)"
     rf"|\bem nome d[eoa]|\bno nome d[eoa]|\bcadastrad[oa] como|\bpode(?:m)? me chamar de)\s*(?:o |a |d[oa] )?",
     re.IGNORECASE,
 )
 #: After these a person may follow: capitalised, listed, or two words that are not common.
 _PERSON = re.compile(
-    rf"\b(?:(?:eu )?sou|aqui é|aqui eh|fal(?:o|a|ando|ar) com|conversando com|sr\.?|sra\.?|srta\.?|senhor(?:a)?|dona|dr\.?|dra\.?|doutora?"
+    rf"\b(?:(?:eu )?sou|aqui é|aqui eh|fal(?:o|a|ando|ar) com|conversando com"
+    rf"|sr\.?|sra\.?|srta\.?|senhor(?:a)?|dona|dr\.?|dra\.?|doutora?"
     rf"|(?:d[eoa] )?(?:{_KIN})(?: é)?,?|(?:plano|contrato|cpf|cadastro|carteirinha) d[eoa])\s+(?:o |a )?",
     re.IGNORECASE,
 )
 #: After these a capitalised or listed name may follow.
 _WEAK = re.compile(
-    r"\b(?:é|ol[áa],?|oi+,?|bom dia,?|boa tarde,?|boa noite,?|obrigad[oa],?|prezad[oa],?|car[oa],?|seu|certo,?|perfeito,?|claro,?"
+    r"\b(?:é|ol[áa],?|oi+,?|bom dia,?|boa tarde,?|boa noite,?|obrigad[oa],?|prezad[oa],?|car[oa],?|seu|certo,?"
+    r"|perfeito,?|claro,?"
     r"|pronto,?|entendi,?|tchau,?|valeu,?|abraços?,?|para|pra|pro)\s+(?:o |a )?",
     re.IGNORECASE,
 )
@@ -44,8 +48,10 @@ def fold(word: str) -> str:
     return normalize("NFKD", word.lower()).encode("ascii", "ignore").decode()
 
 
-#: Everyday Portuguese and the words of this trade, folded.
-_COMMON = frozenset(map(fold, (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").split()))
+#: Everyday Portuguese and the words of this trade, folded; Marco is a name, março a month.
+_COMMON = frozenset(map(fold, (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").split())) - {
+    "marco"
+}
 
 
 @cache
@@ -64,7 +70,7 @@ def known() -> tuple[frozenset[str], frozenset[str], tuple[str, ...], tuple[str,
 
 def is_common(word: str, also: frozenset[str] = frozenset()) -> bool:
     """A word of everyday Portuguese or of this trade; `also` are folded words that the input uses in lower case."""
-    return fold(word) in _COMMON or fold(word) in also
+    return fold(word) in _COMMON or fold(word) in also or word.lower() == "março"
 
 
 def find(text: str, also: frozenset[str] = frozenset()) -> Iterator[tuple[int, int]]:

@@ -7,37 +7,26 @@ amount) stays as it is.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date
 
 from scripts.data import names, numerals
-from scripts.data.identifiers import EMAIL, Allowed
-from scripts.data.spoken import MONTHS
+from scripts.data.birthdates import born_here, compact_date, dates, is_birth
+from scripts.data.findings import Finding, Known
+from scripts.data.identifiers import EMAIL
 
-Date = tuple[int, int, int]  # year, month, day
-_THIS_YEAR = date.today().year
 _PHONE_WORD = re.compile(
     r"(?:fone|celular|whats\w*|zap|contato|\bcel\b|\btel\b|liga\w*|recado)\W{0,3}(?:\w+\W{1,3}){0,4}$", re.IGNORECASE
 )
-_BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
 _FORMATTED = re.compile(
     r"(?<![\d])(?:\d{3}[. -]\d{3}[. -]\d{3} ?[-./ ] ?\d{2}"  # CPF
     r"|\d{2}\.?\d{3}\.?\d{3} ?/ ?\d{4} ?-? ?\d{2}|[A-Z\d]{2}\.[A-Z\d]{3}\.[A-Z\d]{3}/[A-Z\d]{4}-\d{2}"  # CNPJ
-    r"|\d{4}([ .-])\d{4}\1\d{4}\1\d{4}|3[47]\d{2}[ .-]\d{6}[ .-]\d{5}|\d{3}[ .]\d{4}[ .]\d{4}[ .]\d{4})(?!\d)"  # cards, CNS
+    r"|\d{4}([ .-])\d{4}\1\d{4}\1\d{4}|3[47]\d{2}[ .-]\d{6}[ .-]\d{5}"  # cards
+    r"|\d{3}[ .]\d{4}[ .]\d{4}[ .]\d{4})(?!\d)"  # CNS
 )
 _PHONE = re.compile(
-    r"(?<![\d./-])(?:(?:\+ ?|00)?55[ .-]?)?(?:\(0?\d\d\)[ .-]?9?[ .-]?\d{4}[ .-]?\d{4}|0?[1-9]\d[ .-]+9?[ .-]?\d{4}[ .-]?\d{4})(?!\d|[./-]\d)"
-    r"|(?<![\d./-])\+ ?55 ?\d{10,11}(?!\d)|(?<![\d./ -])9[ .]?\d{4}[ .-]\d{4}(?![\d/]|-\d)|(?<![\d./ -])(?!(?:19|20)\d\d-)[2-5]\d{3}-\d{4}(?![\d/]|-\d)"
-)
-_DATE = re.compile(
-    r"(?<![\d./-])(?:(\d{1,2})( ?[/.\- ] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
-)
-_DO = re.compile(r"(?<!\d)(\d{1,2})\s+d[eo]\s+(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
-_DAY = r"(\d{1,2}|primeiro|trinta(?: e um)?|vinte(?: e \w+)?|[^\W\d_]{2,10})"
-_BEFORE_MONTH = re.compile(rf"(?:^|(?<=\W)){_DAY}\s*[º°ª]?\s*(?:\bde\b|\bdo\b|[/.-])?\s*$", re.IGNORECASE)
-_YEAR = re.compile(
-    r"\s*(?:,?\s*(?:\bdo ano de\b|\bde\b|\bdo\b)|[/.,-])?\s*(\d{4}|\d{2}(?!\d)|(?:mil|dois mil|[^\W\d_]+)(?: e? ?[^\W\d_]+){0,7})",
-    re.IGNORECASE,
+    r"(?<![\d./-])(?:(?:\+ ?|00)?55[ .-]?)?"
+    r"(?:\(0?\d\d\)[ .-]?9?[ .-]?\d{4}[ .-]?\d{4}|0?[1-9]\d[ .-]+9?[ .-]?\d{4}[ .-]?\d{4})(?!\d|[./-]\d)"
+    r"|(?<![\d./-])\+ ?55 ?\d{10,11}(?!\d)|(?<![\d./ -])9[ .]?\d{4}[ .-]\d{4}(?![\d/]|-\d)"
+    r"|(?<![\d./ -])(?!(?:19|20)\d\d-)[2-5]\d{3}-\d{4}(?![\d/]|-\d)"
 )
 _CEP = re.compile(
     r"(?<![\d.-])\d{2}\.?\d{3}-\d{3}(?![\d-])|(?<=cep )\d{8}\b|(?<=cep: )\d{8}\b|(?<=cep é )\d{8}\b", re.IGNORECASE
@@ -56,28 +45,6 @@ _DISTRICT = re.compile(
 _GROUPS = re.compile(r"(?<![\d])\d+(?:[ .\-/]{1,3}\d+)*")
 _AMOUNT = re.compile(r"R\$ ?[\d.,]+|\d{1,3}(?:\.\d{3})+,\d\d\b|\d+,\d\d\b|\b\d{1,2}[:h]\d{2}\b")
 _MASKED = re.compile(r"[*xX.]{3,}\.?\d{3}\.\d{3}-[*xX]{2}")
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """A part of a text: its kind, and its value: digits, a date, or "" where the text itself is the value."""
-
-    start: int
-    end: int
-    kind: str
-    value: object = field(default="", compare=False)
-
-
-@dataclass
-class Known:
-    """What a conversation has shown so far, and what its input shows of everyday words."""
-
-    dates: set[Date] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)  # folded words
-    phones: set[str] = field(default_factory=set)  # last 8 digits
-    asked_birth: bool = False
-    allowed: Allowed = field(default_factory=Allowed)
-    common: frozenset[str] = frozenset()
 
 
 def find(text: str, known: Known) -> list[Finding]:
@@ -132,126 +99,16 @@ def _documents(text: str, known: Known) -> Iterator[Finding]:
         )
 
 
-def year_of(text: str) -> int:
-    """1985 from `1985`, `85`, or words; 0 when it is no year."""
-    if text.isdigit():
-        value = int(text)
-    else:
-        run = next(numerals.runs(text), [])
-        if not run or run[0].start:
-            return 0
-        value = int(run[0].digits)
-        if len(run) > 1 and value in (19, 20) and len(run[1].digits) == 2:  # dezenove oitenta e cinco
-            value = value * 100 + int(run[1].digits)
-    if value < 100 and len(text) >= 2:
-        value += 1900 if value > _THIS_YEAR % 100 else 2000
-    return value if 1900 <= value <= _THIS_YEAR + 10 else 0
-
-
-def _dates(text: str, known: Known) -> Iterator[Finding]:
-    for match in _DATE.finditer(text):
-        day, gap, month, year, iso_year, _, iso_month, iso_day = match.groups()
-        value = (int(iso_year), int(iso_month), int(iso_day)) if iso_year else (year_of(year), int(month), int(day))
-        if gap == " " and not (len(year) == 4 or _born(text, match, known, value)):
-            continue
-        yield from _date(text, match.span(), value, known)
-    for match in _DO.finditer(text):
-        yield from _date(text, match.span(), (year_of(match[3]), int(match[2]), int(match[1])), known)
-    yield from _dates_with_month(text, known)
-    yield from _spoken_dates(text, known)
-
-
-def _dates_with_month(text: str, known: Known) -> Iterator[Finding]:
-    for match in re.finditer(r"[^\W\d_]{3,11}", text):
-        month = month_of(match[0])
-        before = _BEFORE_MONTH.search(text[: match.start()]) if month else None
-        if before and names.fold(match[0]) == "dez" and before[0].lower().rstrip().endswith("do"):
-            continue  # the tenth month, not December
-        after = _YEAR.match(text, match.end() + text.startswith(".", match.end())) if before else None
-        if not after:
-            continue
-        day = int(before[1]) if before[1].isdigit() else next((int(r[0].digits) for r in numerals.runs(before[1])), 0)
-        run = next(numerals.runs(after[1]), None)
-        end = after.end(1) if after[1].isdigit() else after.start(1) + (_year_end(run) if run else 0)
-        year = year_of(text[after.start(1) : end])
-        if day and year:
-            yield from _date(text, (before.start(1), end), (year, month, day), known)
-
-
-def _year_end(run: list[numerals.Spoken]) -> int:
-    return run[1].end if len(run) > 1 and run[0].digits in ("19", "20") and len(run[1].digits) == 2 else run[0].end
-
-
-def _spoken_dates(text: str, known: Known) -> Iterator[Finding]:
-    """quinze do seis de oitenta e cinco; 15 do 6 de oitenta e cinco"""
-    spoken = list(numerals._numbers(text))
-    for day, month, year in zip(spoken, spoken[1:], spoken[2:], strict=False):
-        gaps = text[day.end : month.start], text[month.end : year.start]
-        if all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps):
-            if not all(text[s.start : s.end].isdigit() for s in (day, month, year)):
-                value = (year_of(text[year.start : year.end]), int(month.digits), int(day.digits))
-                yield from _date(text, (day.start, year.end), value, known)
-
-
-def month_of(word: str) -> int:
-    """1 to 12 from a month's name, its first three letters, or a misspelling; 0 for none."""
-    folded = names.fold(word)
-    months = [names.fold(month) for month in MONTHS]
-    for number, month in enumerate(months, 1):
-        if folded in (month, month[:3]):
-            return number
-    if len(folded) < 4 or names.is_common(word):
-        return 0
-    import difflib
-
-    near = difflib.get_close_matches(folded, months, 1, 0.75)
-    return months.index(near[0]) + 1 if near else 0
-
-
-def _date(text: str, span: tuple[int, int], value: Date, known: Known) -> Iterator[Finding]:
-    year, month, day = value
-    if not (year and 1 <= month <= 12 and 1 <= day <= 31):
-        born = 1900 <= year <= _THIS_YEAR and 1 <= day <= 99 and 0 < month <= 99
-        if not (born and _born_here(text, span, known)):
-            return
-    yield Finding(
-        *span, "birth date" if value in known.dates or _is_birth(text, span, value, known) else "other", value
-    )
-
-
-def _is_birth(text: str, span: tuple[int, int], value: Date, known: Known) -> bool:
-    return 1900 <= value[0] <= _THIS_YEAR and (value[0] <= _THIS_YEAR - 12 or _born_here(text, span, known))
-
-
-def _born_here(text: str, span: tuple[int, int], known: Known) -> bool:
-    near = text[max(0, span[0] - 40) : span[0]] + " " + text[span[1] : span[1] + 25]
-    return bool(_BIRTH_WORD.search(near)) or (
-        known.asked_birth and not re.search(r"venc|pag|boleto|fatura|consulta|exame", near, re.I)
-    )
-
-
-def _born(text: str, match: re.Match, known: Known, value: Date) -> bool:
-    return value in known.dates or _born_here(text, match.span(), known)
-
-
-def compact_date(digits: str) -> Date | None:
-    """(year, month, day) of DDMMAAAA, AAAAMMDD or DDMMAA."""
-    orders = {8: [(4, 2, 0), (0, 4, 6)], 6: [(4, 2, 0)]}.get(len(digits), [])
-    for y, m, d in orders:
-        year = year_of(digits[y : y + (4 if len(digits) == 8 else 2)])
-        month, day = int(digits[m : m + 2]), int(digits[d : d + 2])
-        if 1900 <= year <= _THIS_YEAR and 1 <= month <= 12 and 1 <= day <= 31:
-            return year, month, day
-    return None
-
-
 def _digit_groups(text: str, known: Known) -> Iterator[Finding]:
     """Compact, spaced or oddly grouped digits."""
     for match in _GROUPS.finditer(text):
         groups = [(m.start() + match.start(), m.end() + match.start(), m[0]) for m in re.finditer(r"\d+", match[0])]
         long = [each for each in groups if len(each[2]) >= 6]
         total = sum(len(each[2]) for each in groups)
-        if not long or (len(groups) > 1 and total == 11):  # 529 98 22 4725, 529982247-25
+        if len(groups) > 2 and total == 19 and groups[-1] in long and compact_date(groups[-1][2]):
+            yield from _digits(text, match.start(), groups[:-1], known)  # 529 982 247 25 15061985
+            yield from _digits(text, groups[-1][0], groups[-1:], known)
+        elif not long or (len(groups) > 1 and total == 11):  # 529 98 22 4725, 529982247-25
             yield from _digits(text, match.start(), groups, known)
         else:
             for each in long:
@@ -267,8 +124,8 @@ def _digits(text: str, start: int, groups: list[tuple[int, int, str]], known: Kn
     elif len(digits) in (6, 8) and (value := compact_date(digits)):
         if (
             value in known.dates
-            or _born_here(text, (start, end), known)
-            or (len(digits) == 8 and _is_birth(text, (start, end), value, known))
+            or born_here(text, (start, end), known)
+            or (len(digits) == 8 and is_birth(text, (start, end), value, known))
         ):
             yield Finding(start, end, "birth date", value)
     elif len(digits) >= 9 or (len(digits) == 8 and phone):
@@ -281,7 +138,7 @@ def _spoken_digits(text: str, known: Known) -> Iterator[Finding]:
         start, end = run[0].start, run[-1].end
         phone = bool(_PHONE_WORD.search(text[max(0, start - 50) : start])) or digits[-8:] in known.phones
         if len(digits) in (6, 8) and not phone and (value := compact_date(digits)):
-            if value in known.dates or _is_birth(text, (start, end), value, known):
+            if value in known.dates or is_birth(text, (start, end), value, known):
                 yield Finding(start, end, "birth date", value)
         elif len(digits) >= 8:
             yield Finding(start, end, kind_of(digits, phone), run)
@@ -318,7 +175,7 @@ _RULES: list[Callable[[str, Known], Iterator[Finding]]] = [
     _phones,
     _simple(_CEP, "CEP"),
     _addresses,
-    _dates,
+    dates,
     _digit_groups,
     _spoken_digits,
     _names,

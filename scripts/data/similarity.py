@@ -22,7 +22,8 @@ THRESHOLD = 0.8
 SHARED = 0.75  # of the longer text's words
 _TOKEN = re.compile(r"[a-z]+|\d[^a-z]*")
 _DATE_IN_WORDS = re.compile(
-    r"# (?:de )?(?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)( (?:de )?#)?\b"
+    r"# (?:de )?(?:janeiro|fevereiro|marco|abril|maio|junho|julho"
+    r"|agosto|setembro|outubro|novembro|dezembro)( (?:de )?#)?\b"
 )
 
 
@@ -87,7 +88,7 @@ class Index:
         key = _key(text)
         if key in self.seen:
             return
-        if len(self.seen) < 500_000:
+        if len(self.seen) < 200_000:
             self.seen.add(key)
         best = {key: 1.0} if key in self.equal else {}
         if not is_short(key):

@@ -10,8 +10,10 @@ from calendar import monthrange
 from collections.abc import Iterable
 
 from scripts.data import names, numerals
+from scripts.data.birthdates import month_of
+from scripts.data.findings import Date, Finding
 from scripts.data.identifiers import Allowed, document, found
-from scripts.data.personal import Date, Finding, digits_of, month_of
+from scripts.data.personal import digits_of
 from scripts.data.spoken import MONTHS, number
 
 _STREETS = [
@@ -191,7 +193,9 @@ def write_date(text: str, old: Date, new: Date) -> str:
 
 def _parts(text: str, old: Date) -> list[tuple[int, int, int]]:
     """(start, end, 0 year | 1 month | 2 day) of each part of a written date."""
-    month = next((m for m in re.finditer(r"[^\W\d_]{3,11}", text) if month_of(m[0]) == old[1]), None)
+    words = [] if re.search(r"\sdo\s+\S+\s+de\s", text, re.IGNORECASE) else list(re.finditer(r"[^\W\d_]{3,11}", text))
+    words.sort(key=lambda word: names.fold(word[0]) == "dez")  # which may be the day or the year
+    month = next((m for m in words if month_of(m[0]) == old[1]), None)
     head, tail = (text[: month.start()], text[month.end() :]) if month else (text, "")
     spoken = [(n.start, n.end) for n in numerals._numbers(head)]
     after = [(n.start + len(text) - len(tail), n.end + len(text) - len(tail)) for n in numerals._numbers(tail)]
