@@ -1,0 +1,131 @@
+"""Profiles past one CPU: Axolotl's own model takes them, and a step means what the adapter's YAML says."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from scripts.config import adapter, profile
+from scripts.paths import CODE, ROOT
+
+ADAPTERS = adapter.names()
+#: Each profile with the processes that its head names.
+PROCESSES = {"gpu": 1, "zero3": 8, "fsdp": 8, "ray": 2}
+SAME = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "learning_rate", "num_epochs", "warmup_ratio", "adapter", "seed")
+#: zero_optimization of deepspeed 0.18.9 (runtime/zero/config.py, names and aliases), as far as stage 3 uses it.
+ZERO = {
+    "stage", "contiguous_gradients", "reduce_scatter", "reduce_bucket_size", "overlap_comm", "offload_param", "offload_optimizer",
+    "sub_group_size", "stage3_max_live_parameters", "stage3_max_reuse_distance", "stage3_prefetch_bucket_size",
+    "stage3_param_persistence_threshold", "stage3_gather_16bit_weights_on_model_save", "zero_hpz_partition_size",
+}  # fmt: skip
+TOP = {"zero_optimization", "bf16", "gradient_accumulation_steps", "gradient_clipping", "train_batch_size", "train_micro_batch_size_per_gpu"}
+
+
+def resolved(name: str, chosen: str) -> dict:
+    return profile.overlay(adapter.load(name), yaml.safe_load((CODE / f"configs/profiles/{chosen}.yml").read_text("utf-8")))
+
+
+def test_every_profile_is_known_here():
+    assert set(profile.names()) == {"cpu", *PROCESSES}, "a new profile needs a row in this test"
+
+
+@pytest.mark.parametrize("chosen", PROCESSES)
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_axolotl_takes_it_on_a_gpu_and_keeps_every_key(name: str, chosen: str, monkeypatch):
+    pytest.importorskip("axolotl")
+    from axolotl.utils.config import validate_config
+    from axolotl.utils.dict import DictDefault
+
+    monkeypatch.chdir(ROOT)
+    config = resolved(name, chosen)
+    gpu = {"bf16": True, "fp8": True, "tf32": True, "n_gpu": PROCESSES[chosen], "compute_capability": "sm_90"}
+    taken = validate_config(DictDefault(config), capabilities=gpu, env_capabilities={"torch_version": "2.13.0"}).to_dict()
+    for key, value in config.items():
+        if key == "datasets":
+            continue
+        assert key in taken, f"Axolotl ignores {key}"
+        assert within(value, taken[key]), f"{key}: {value!r} became {taken[key]!r}"
+    kernels = [taken.get(f"lora_{part}_kernel") for part in ("mlp", "qkv", "o")]
+    assert all(kernels) == (chosen != "zero3"), "ZeRO-3 and no other goes without Axolotl's kernels"
+
+
+def within(value: object, taken: object) -> bool:
+    """Whether what was written is still there; Axolotl fills mappings up with more."""
+    if isinstance(value, dict):
+        return all(within(each, taken.get(key)) for key, each in value.items())
+    return value == taken
+
+
+@pytest.mark.parametrize("chosen", PROCESSES)
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_rank_rate_and_batch_mean_the_same(name: str, chosen: str):
+    own, config = adapter.load(name), resolved(name, chosen)
+    assert {key: config.get(key) for key in SAME} == {key: own.get(key) for key in SAME}
+    wanted = own["micro_batch_size"] * own["gradient_accumulation_steps"]
+    units = config["micro_batch_size"] * config["gradient_accumulation_steps"] * PROCESSES[chosen]
+    if not config.get("sample_packing"):
+        assert units == wanted, "conversations a step"
+        return
+    counts = json.loads((adapter.data_of(name) / "data.lock.json").read_text(encoding="utf-8"))["train"]
+    held = units * config["sequence_len"] * counts["rows"] / counts["tokens"]
+    assert wanted / 2 <= held <= wanted * 3, f"a pack holds {held:.0f} conversations; the YAML says {wanted} a step"
+
+
+def test_packed_rows_are_hardly_padded():
+    """Axolotl's own packing of the attendant's real lengths."""
+    pytest.importorskip("axolotl")
+    from axolotl.utils.samplers.multipack import MultipackBatchSampler
+    from torch.utils.data import RandomSampler
+
+    import numpy
+
+    lengths = numpy.random.default_rng(0).choice([24, 40, 57, 73, 96, 130, 180, 260, 420], size=4000)
+    packs = MultipackBatchSampler(RandomSampler(range(len(lengths))), 1, 2048, lengths, packing_efficiency_estimate=1.0, num_processes=1)
+    batches = list(packs.generate_batches())
+    slots = len(batches) * 2048
+    assert sum(lengths[row] for batch in batches for pack in batch for row in pack) >= 0.99 * slots
+
+
+def test_deepspeed_file_has_documented_keys_only():
+    text = (CODE / "configs/deepspeed/zero3.json").read_text(encoding="utf-8")
+    config = json.loads(text)
+    assert set(config) <= TOP and set(config["zero_optimization"]) <= ZERO
+    assert config["zero_optimization"]["stage"] == 3 and config["bf16"] == {"enabled": True}
+    # Without it the adapter of a sharded model is saved empty.
+    assert config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
+    # The sizes of a step come from Axolotl's keys, never from a second place.
+    assert all(config[key] == "auto" for key in TOP if key.startswith(("train_", "gradient_")))
+
+
+def test_deepspeed_takes_its_own_file():
+    zero = pytest.importorskip("deepspeed.runtime.zero.config", reason="deepspeed is an extra: requirements/gpu.txt")
+    config = json.loads((CODE / "configs/deepspeed/zero3.json").read_text(encoding="utf-8"))["zero_optimization"]
+    zero.DeepSpeedZeroConfig(**{key: value for key, value in config.items() if value != "auto"})
+
+
+def test_every_speed_key_of_the_gpu_profile_says_what_it_does():
+    lines = (CODE / "configs/profiles/gpu.yml").read_text(encoding="utf-8").splitlines()
+    keys = [line for line in lines if re.match(r"[a-z]\w*:", line)]
+    silent = [line for line in keys if "#" not in line and not line.startswith("gradient_accumulation_steps")]
+    assert len(keys) > 8 and not silent
+
+
+def test_no_profile_needs_an_extra_that_it_does_not_name():
+    for file in (CODE / "configs/profiles").glob("*.yml"):
+        text, config = file.read_text(encoding="utf-8"), yaml.safe_load(file.read_text(encoding="utf-8"))
+        needs = config.get("deepspeed") or config.get("use_ray") or "flash" in str(config.get("attn_implementation"))
+        assert not needs or "requirements/gpu.txt" in text, file.name
+
+
+def test_extras_are_pinned_to_what_axolotl_asks_for():
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+
+    lines = (CODE / "requirements/gpu.txt").read_text(encoding="utf-8").splitlines()
+    pins = {Requirement(line).name: str(Requirement(line).specifier) for line in lines if line and line[0] != "#"}
+    asked = [Requirement(each) for each in requires("axolotl") or []]
+    for name, pin in pins.items():
+        ranges = [each.specifier for each in asked if each.name == name and "extra" in str(each.marker)]
+        assert ranges and all(pin.removeprefix("==") in each for each in ranges), name
