@@ -1,0 +1,1 @@
+"""What a training will do, reckoned before it runs: tokens, steps, parameters, memory, hours. No torch."""

@@ -1,0 +1,50 @@
+"""Everything that is reckoned for one resolved config: its rows, steps, adapter, memory and places to train it."""
+
+from dataclasses import dataclass
+
+from scripts.cost import adapterfile, architecture, gpus, memory, steps
+from scripts.cost.architecture import Architecture
+from scripts.cost.gpus import Place
+from scripts.cost.steps import Steps
+from scripts.cost.tokens import Rows
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan of one config in numbers; memory in bytes by part; `other` is the run with packing the other way."""
+
+    config: dict
+    architecture: Architecture
+    rows: Rows
+    steps: Steps
+    other: Steps | None
+    trainable: int
+    file: int
+    memory: dict[str, float]
+    places: list[Place]
+    cuda: bool
+
+    @property
+    def total(self) -> float:
+        """Bytes at the peak."""
+        return sum(self.memory.values())
+
+
+def estimate(config: dict, rows: Rows, table: dict) -> Estimate:
+    """The whole estimate of a resolved config over these rows."""
+    found = architecture.of(config)
+    planned = steps.plan(config, rows)
+    cuda = bool(config.get("bf16") or config.get("fp16") or config.get("load_in_4bit"))
+    parts = memory.parts(found, config, planned, cuda)
+    return Estimate(
+        config,
+        found,
+        rows,
+        planned,
+        steps.plan(config | {"sample_packing": not config.get("sample_packing")}, rows) if cuda else None,
+        adapterfile.trainable(found, config),
+        adapterfile.file_bytes(found, config),
+        parts,
+        gpus.places(found, config, planned.slots, sum(parts.values()), table) if cuda else [],
+        cuda,
+    )
