@@ -79,10 +79,10 @@ def _spoken(text: str, known: Known) -> Iterator[Finding]:
     spoken = list(numerals._numbers(text))
     for day, month, year in zip(spoken, spoken[1:], spoken[2:], strict=False):
         gaps = text[day.end : month.start], text[month.end : year.start]
-        if all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps):
-            if not all(text[s.start : s.end].isdigit() for s in (day, month, year)):
-                value = (year_of(text[year.start : year.end]), int(month.digits), int(day.digits))
-                yield from _date(text, (day.start, year.end), value, known)
+        joined = all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps)
+        if joined and not all(text[part.start : part.end].isdigit() for part in (day, month, year)):
+            value = (year_of(text[year.start : year.end]), int(month.digits), int(day.digits))
+            yield from _date(text, (day.start, year.end), value, known)
 
 
 def month_of(word: str) -> int:
