@@ -69,9 +69,10 @@ def adapter(runs, name, rank, seed, target="q_proj"):
     (folder / "adapter_config.json").write_text(
         json.dumps({**config, "bias": "none", "base_model_name_or_path": "toy"})
     )
-    words = Tokenizer(models.WordLevel({"[UNK]": 0, **{chr(97 + n): n + 1 for n in range(26)}}, unk_token="[UNK]"))
+    letters = {chr(97 + n): n + 1 for n in range(26)}
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, **letters, "[PAD]": 27, "[END]": 28}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", eos_token="[END]")
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
     facts = {"kind": "adapter", "base": {"name": "toy", "sha256": HASHES}}

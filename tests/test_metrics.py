@@ -166,7 +166,7 @@ def test_likelihood_of_a_batch_is_that_of_each_alone():
     from scripts.model.likelihood import likelihoods
 
     class Letters:
-        add_bos_token, bos_token_id, pad_token_id = False, None, 0
+        bos_token_id, pad_token_id, eos_token_id = None, 0, 1
 
         def encode(self, text, add_special_tokens):
             return [ord(c) % 31 + 1 for c in text]

@@ -10,9 +10,10 @@ def likelihoods(
 ) -> list[float]:
     """1 / perplexity of each text in (0, 1]: e to the mean log-likelihood of its tokens after the first.
 
-    Sentences start after the tokenizer's end-of-text token, as running text does in training.
+    Sentences start after the token that opens a text in this base's training, or the one that closes one.
     """
-    start = tokenizer.bos_token_id if tokenizer.add_bos_token else tokenizer.pad_token_id
+    openers = (tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id)
+    start = next(token for token in openers if token is not None)
     figures: dict[int, float] = {}
     encoded = [[start, *tokenizer.encode(text, add_special_tokens=False)] for text in texts]
     order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
