@@ -42,6 +42,9 @@ new: $(LIGHT) ## make the files of a new ADAPTER FROM an existing one
 check: $(LIGHT) ## every mistake in configs and rows, with file:line:col (ADAPTER=, FORMAT=text|github|json)
 	@$(PY) -m scripts.check
 
+plan: $(LIGHT) ## what training ADAPTER would do: steps, memory, hours, changes (PROFILE=, AGAINST=main, FORMAT=markdown)
+	@$(PY) -m scripts.plan
+
 dataset: $(LIGHT) ## build train.jsonl and eval.jsonl of ADAPTER from its recipe (DB= for another database)
 	@$(PY) -m scripts.dataset
 
@@ -107,4 +110,4 @@ $(BASE): | $(FULL)
 pip = $(PY) -m pip --disable-pip-version-check $(1) > $(VENV)/pip.log 2>&1 || \
 	{ grep -E "^ERROR|[Nn]o space" $(VENV)/pip.log | head -3; echo "set-up failed; log: $(VENV)/pip.log; next: mend that, then the same make again"; exit 1; }
 
-.PHONY: train eval predict chat new check dataset import anonymise forget data-card schemas stack merge setup base test test-full lint help
+.PHONY: train eval predict chat new check plan dataset import anonymise forget data-card schemas stack merge setup base test test-full lint help
