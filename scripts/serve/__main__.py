@@ -33,9 +33,9 @@ def main(argv: Sequence[str]) -> None:
     return None
 
 
-def parsed(argv: Sequence[str]):
+def parsed(argv: Sequence[str], doc: str = __doc__ or ""):
     """The options of serve and compare."""
-    parser = arguments.parser(__doc__)
+    parser = arguments.parser(doc)
     arguments.add(parser, "BASE", "a folder of outputs/ (default: the embedded base without CUDA)")
     arguments.add(parser, "HOST", "address to listen on", "127.0.0.1")
     arguments.add(parser, "PORT", "port to listen on", "8000", type=int)

@@ -41,10 +41,11 @@ class Engine:
     """Started on creation; `open` and `close` its connections inside the event loop."""
 
     def __init__(self, base: Path, adapters: Sequence[Path], size: Size):
-        import xllamacpp
-
+        model = base / "base.gguf"
+        if not model.exists():
+            raise UserError(f"{shown(model)}: no such file", next="make base, or put the base's GGUF there")
         self._key = secrets.token_urlsafe(32)
-        self._server = xllamacpp.Server(_parameters(xllamacpp, base, adapters, size, self._key))
+        self._server = start(model, [converted(path, base) for path in adapters], size, self._key)
         self.size, self.url = size, self._server.listening_address
         self._session: aiohttp.ClientSession | None = None
 
@@ -99,20 +100,20 @@ def converted(adapter: Path, base: Path) -> Path:
     return made
 
 
-def _parameters(xllamacpp, base: Path, adapters: Sequence[Path], size: Size, key: str):
-    model = base / "base.gguf"
-    if not model.exists():
-        raise UserError(f"{shown(model)}: no such file", next="make base, or put the base's GGUF there")
+def start(model: Path, loras: Sequence[Path], size: Size, key: str):
+    """A running `xllamacpp.Server` for a model and LoRAs, all GGUF; it stops when it is forgotten."""
+    import xllamacpp
+
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
-    parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(converted(path, base)), 0.0) for path in adapters]
+    parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 0.0) for path in loras]
     parameters.n_parallel, parameters.n_ctx = size.slots, size.slots * size.context
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = size.threads
     parameters.cache_ram_mib = 0
     parameters.api_keys = [key]
     parameters.ui = parameters.endpoint_slots = parameters.endpoint_props = False
     parameters.verbosity = 0
-    return parameters
+    return xllamacpp.Server(parameters)
 
 
 def _message(text: str) -> str:
