@@ -33,14 +33,15 @@ def main(argv: Sequence[str]) -> int:
     only = adapter.find(options.adapter) if options.adapter else ""
     problems, counts = check(only)
     if problems or options.format == "json":
-        print(report.FORMATS[options.format](problems))
-    spent = f"{time.perf_counter() - start:.2f} s"
+        print(report.FORMATS[options.format](problems), flush=True)
     looked = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    spent = f"{looked} ({time.perf_counter() - start:.2f} s)"
     if problems:
-        one = f" ADAPTER={only}" if only else ""
-        print(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {looked} ({spent})\nnext: mend them, then make check{one}", file=sys.stderr)
+        found = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {spent}"
+        print(f"{found}\nnext: mend them, then make check{only and ' ADAPTER=' + only}", file=sys.stderr)
         return 1
-    print(f"all right: {looked} ({spent})\nnext: make plan ADAPTER={only or '<one of them>'}", file=sys.stderr if options.format == "json" else sys.stdout)
+    done = f"all right: {spent}\nnext: make plan ADAPTER={only or '<one of them>'}"
+    print(done, file=sys.stderr if options.format == "json" else sys.stdout)
     return 0
 
 

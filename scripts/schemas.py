@@ -1,4 +1,4 @@
-"""Writes schemas/adapter.schema.json, profile.schema.json and run.schema.json from Axolotl's own model and schemas/house.yml.
+"""Writes the schemas of adapters, profiles and resolved runs from Axolotl's own model and schemas/house.yml.
 
 Types and descriptions are those of the installed Axolotl; what is allowed and what is narrower is house.yml's.
 Run as: make schemas / python -m scripts.schemas (imports Axolotl, so it needs the full environment).
@@ -49,7 +49,12 @@ def plugin_keys() -> list[str]:
     for found in pkgutil.walk_packages(axolotl.integrations.__path__, "axolotl.integrations."):
         if found.name.endswith(".args"):
             models = vars(importlib.import_module(found.name)).values()
-            keys |= {key for each in models if isinstance(each, type) and issubclass(each, BaseModel) for key in each.model_fields}
+            keys |= {
+                key
+                for each in models
+                if isinstance(each, type) and issubclass(each, BaseModel)
+                for key in each.model_fields
+            }
     return sorted(keys)
 
 
@@ -114,7 +119,11 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
     for name, spec in house["objects"].items():
         theirs = defs[spec["model"]]["properties"]
         inner = {key: narrowed(simple(theirs[key], defs), rule) for key, rule in spec["keys"].items()}
-        objects[name] = obj(inner, [*theirs, *spec.get("renamed", ()), *(f"fsdp_{key}" for key in theirs if name == "fsdp")], spec.get("required", ()))
+        objects[name] = obj(
+            inner,
+            [*theirs, *spec.get("renamed", ()), *(f"fsdp_{key}" for key in theirs if name == "fsdp")],
+            spec.get("required", ()),
+        )
     places = {place: name for name, spec in house["objects"].items() for place in spec["of"]}
     keys |= {key: rule | {MARK: ["type", "minimum", "maximum"]} for key, rule in house["own"].items()}
     for key, rule in house["keys"].items():
@@ -123,7 +132,9 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
         keys[key] = narrowed(simple(own[key], defs), rule)
         if key in places:
             inner = {"$ref": f"#/$defs/{places[key]}"}
-            kept = {word: keys[key][word] for word in ("description", "minItems", "maxItems", MARK) if word in keys[key]}
+            kept = {
+                word: keys[key][word] for word in ("description", "minItems", "maxItems", MARK) if word in keys[key]
+            }
             keys[key] = kept | ({"type": "array", "items": inner} if defs_list(own[key]) else inner)
     complete = {
         "required": axolotl["required"],
@@ -135,9 +146,12 @@ def adapter_schema(axolotl: dict, house: dict) -> dict:
     return {
         "$schema": DIALECT,
         "title": "An adapter: one complete Axolotl config",
-        "description": f"Made by `make schemas` from the model of Axolotl {version('axolotl')} and schemas/house.yml. Do not edit.",
+        "description": f"Made by `make schemas` from Axolotl {version('axolotl')}'s model and house.yml. Do not edit.",
         "$ref": "#/$defs/keys",
-        "allOf": [{"$ref": "#/$defs/complete"}, {"properties": {"base_model": hub}, "required": ["revision_of_model"], MARK: ["required"]}],
+        "allOf": [
+            {"$ref": "#/$defs/complete"},
+            {"properties": {"base_model": hub}, "required": ["revision_of_model"], MARK: ["required"]},
+        ],
         "x-refused": house["refused"],
         "x-means": house["means"],
         "x-plugins": plugin_keys(),
@@ -154,7 +168,10 @@ def profile_schema(adapter: dict) -> dict:
     """The schema of configs/profiles/*.yml: any allowed key with its value, or null to take the adapter's away."""
     keys = adapter["$defs"]["keys"]["properties"]
     private = {"datasets", "test_datasets", "output_dir"}  # an adapter's own, wherever it runs
-    inner = {key: {"anyOf": [{"$ref": f"adapter.schema.json#/$defs/keys/properties/{key}"}, {"type": "null"}]} for key in keys}
+    inner = {
+        key: {"anyOf": [{"$ref": f"adapter.schema.json#/$defs/keys/properties/{key}"}, {"type": "null"}]}
+        for key in keys
+    }
     return {
         "$schema": DIALECT,
         "title": "A profile: where a run happens, as an overlay of adapter keys",
@@ -174,7 +191,11 @@ def texts() -> dict[str, str]:
     """File name under schemas/ -> the text it must have."""
     house = yaml.safe_load((SCHEMAS / "house.yml").read_text(encoding="utf-8"))
     adapter = adapter_schema(axolotl_schema(), house)
-    made = {"adapter.schema.json": adapter, "profile.schema.json": profile_schema(adapter), "run.schema.json": run_schema(adapter)}
+    made = {
+        "adapter.schema.json": adapter,
+        "profile.schema.json": profile_schema(adapter),
+        "run.schema.json": run_schema(adapter),
+    }
     return {name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n" for name, schema in made.items()}
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of examples)
 """Configs made at random from the schema, and valid ones broken in twenty ways; what the tests of check feed on."""
 
 import copy
@@ -5,7 +6,6 @@ import random
 import re
 import string
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import yaml
 
@@ -25,7 +25,9 @@ def sample(node: dict, rng: random.Random) -> object:
     kind = node["type"][0] if isinstance(node["type"], list) else node["type"]
     if kind == "object":
         required = node.get("required", [])
-        chosen = [key for key in node["properties"] if key in required or rng.random() < 0.4] or list(node["properties"])[:1]
+        chosen = [key for key in node["properties"] if key in required or rng.random() < 0.4] or list(
+            node["properties"]
+        )[:1]
         return {key: sample(node["properties"][key], rng) for key in chosen}
     if kind == "array":
         return [sample(node["items"], rng)]
@@ -37,15 +39,19 @@ def sample(node: dict, rng: random.Random) -> object:
     high = node.get("maximum", node.get("exclusiveMaximum", low + 100))
     if kind == "integer":
         return rng.choice([int(low), int(high), int(low) + 1, rng.randint(int(low), int(high))])
-    return rng.choice([low + (high - low) * 0.001, low + (high - low) * 0.9, low + (high - low) * rng.uniform(0.01, 0.99)])
+    return rng.choice(
+        [low + (high - low) * 0.001, low + (high - low) * 0.9, low + (high - low) * rng.uniform(0.01, 0.99)]
+    )
 
 
 def texts(node: dict, rng: random.Random) -> str:
     """Text for the patterns that the schema has."""
     wanted = node.get("pattern", "")
     known = {"datasets/": "datasets/kpi/train.jsonl", "templates/": "configs/templates/llama3.jinja", "deepspeed/": "configs/deepspeed/zero3.json",
-             "{40}": "0" * 40, "Meta-Llama": "Qwen/Qwen2.5-32B-Instruct", "outputs/": "outputs/base/kpi"}  # fmt: skip
-    return next((text for part, text in known.items() if part in wanted), "<|" + rng.choice(string.ascii_lowercase) * 5 + "|>")
+             "{40}": "0" * 40, "scripts": "scripts.run.token_batches.TokenBatches", "^[A-Za-z0-9]": "run-1", "Meta-Llama": "Qwen/Qwen2.5-32B-Instruct", "outputs/": "outputs/base/kpi"}  # fmt: skip
+    return next(
+        (text for part, text in known.items() if part in wanted), "<|" + rng.choice(string.ascii_lowercase) * 5 + "|>"
+    )
 
 
 def accepted(rng: random.Random, name: str = "run") -> Iterator[dict]:
@@ -133,7 +139,17 @@ def _repeated(lines: list[str], rng: random.Random) -> tuple[list[str], str]:
 
 
 def _missing(lines: list[str], rng: random.Random) -> tuple[list[str], str]:
-    needed = ["base_model", "adapter", "lora_r", "lora_alpha", "learning_rate", "output_dir", "sequence_len", "revision_of_model", "seed"]
+    needed = [
+        "base_model",
+        "adapter",
+        "lora_r",
+        "lora_alpha",
+        "learning_rate",
+        "output_dir",
+        "sequence_len",
+        "revision_of_model",
+        "seed",
+    ]
     key = rng.choice(needed)
     return [line for line in lines if not line.startswith(f"{key}:")], ""
 
@@ -161,7 +177,7 @@ MUTATIONS = {
     "foreign base": _value(r"^base_model:", ["evil/model", "./model", "/models/x", "meta-llama/Meta-Llama-3-8B-instruct", "https://x.y/z"]),
     "code": _added(["trust_remote_code: true", "plugins: [os.system]", "trainer_cls: a.b.C", "trl: {reward_funcs: [a.b]}", "tokenizer_config: x/y"]),
     "network": _added(["hub_model_id: a/b", "use_wandb: true", "wandb_project: x", "mlflow_tracking_uri: http://x", "push_dataset_to_hub: a/b"]),
-    "broken YAML": _added(["x: [", "\tx: 1", "x: 'a", "- x", "x: {a: }}", "x: a: b", "\x07"]),
+    "broken YAML": _added(["x: [", "\tx: 1", "x: 'a", "x", "x: {a: }}", "x: a: b", "\x07"]),
     "tags and anchors": _added(["x: &a 1", "x: !!python/object:os.system ls", "x: *b", "<<: {seed: 1}", "x: !!str 1"]),
     "combination": _added(["load_in_8bit: true\nload_in_4bit: true", "warmup_steps: 10\nwarmup_ratio: 0.1", "eval_steps: 5\nevals_per_epoch: 2",
                            "save_steps: 5\nsaves_per_epoch: 2", "activation_offloading: true\ngradient_checkpointing: false",
@@ -169,4 +185,6 @@ MUTATIONS = {
 }  # fmt: skip
 TYPOS = {name for name, each in MUTATIONS.items() if each.__qualname__.startswith("_typo")}
 ALL_KEYS = {*KEYS, *schema.schema("adapter")["$defs"]["keys"]["x-axolotl"]}
-ALL_KEYS |= {key for part in ("dataset", "tokens", "fsdp") for key in schema.schema("adapter")["$defs"][part]["properties"]}
+ALL_KEYS |= {
+    key for part in ("dataset", "tokens", "fsdp") for key in schema.schema("adapter")["$defs"][part]["properties"]
+}

@@ -42,7 +42,11 @@ def test_examples_were_found():
 
 
 def test_the_real_configs_are_valid():
-    files = [(file, kind) for file, kind in check.yaml_files() if kind in ("adapter", "profile", "stack", "suite", "deepspeed")]
+    files = [
+        (file, kind)
+        for file, kind in check.yaml_files()
+        if kind in ("adapter", "profile", "stack", "suite", "deepspeed")
+    ]
     assert {kind for _, kind in files} >= {"adapter", "profile"}
     documents = [(check.one(file, kind), kind, file) for file, kind in files]
     assert [str(each) for (_, found), _, _ in documents for each in found] == []
@@ -53,4 +57,6 @@ def test_each_first_line_names_its_schema():
     for file, kind in check.yaml_files():
         if kind in ("adapter", "profile", "stack", "suite"):
             depth = "../" * (len(file.relative_to(check.CONFIGS).parts))
-            assert file.read_text().splitlines()[0] == f"# yaml-language-server: $schema={depth}schemas/{kind}.schema.json", file
+            assert (
+                file.read_text().splitlines()[0] == f"# yaml-language-server: $schema={depth}schemas/{kind}.schema.json"
+            ), file

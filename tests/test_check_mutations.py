@@ -43,7 +43,13 @@ def look(count: int, seed: int) -> dict:
         if meant:
             typos += 1
             right += any(f"did you mean '{meant}'" in each.hint for each in found)
-    return {"passed": passed, "placeless": placeless, "share": right / typos, "typos": typos, "median": statistics.median(spent)}
+    return {
+        "passed": passed,
+        "placeless": placeless,
+        "share": right / typos,
+        "typos": typos,
+        "median": statistics.median(spent),
+    }
 
 
 def test_the_configs_that_are_broken_are_valid_before():

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of examples)
 """YAML as two readers take it, places, limits, and text made to hurt a parser."""
 
 import time
@@ -41,7 +42,26 @@ AMBIGUOUS = {
     "=": "'=' can't be read as a value",
     "9" * 5000: "is too long for a number",
 }
-ALIKE = ["1", "-1", "0x1F", "0.5", ".5", "1.", "1.5e+3", "true", "False", "null", "~", "y", "text", "'2e-5'", '"no"', "0.0002", "a:b", "1.2.3"]
+ALIKE = [
+    "1",
+    "-1",
+    "0x1F",
+    "0.5",
+    ".5",
+    "1.",
+    "1.5e+3",
+    "true",
+    "False",
+    "null",
+    "~",
+    "y",
+    "text",
+    "'2e-5'",
+    '"no"',
+    "0.0002",
+    "a:b",
+    "1.2.3",
+]
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS, ids=lambda text: text[:20])
@@ -113,8 +133,21 @@ def laughs(levels: int, width: int, collection: str) -> str:
 BOMBS = [laughs(levels, width, "[]") for levels in (3, 9, 50, 400) for width in (2, 10, 60)]
 BOMBS += ["[" * depth for depth in (21, 100, 1_000, 100_000)] + ["{a: " * depth for depth in (21, 1_000, 50_000)]
 BOMBS += ["- " * depth + "x" for depth in (21, 1_000, 100_000)] + ["? " * depth + "x" for depth in (21, 1_000, 50_000)]
-BOMBS += ["a: &a [*a]", "&a {*a : 1}", "a: &a {b: &b {c: [*a, *b]}}", "<<: [*x, *x]", "a: " + "9" * 200_000, "a: 0x" + "f" * 4_000 + "\nb: *c"]
-BOMBS += ["a: 1" + ":59" * 60_000, "a: " + "!" * 1_000 + "x", "a: '" + "x" * 250_000, "\n".join(f"k{n % 7}: {n}" for n in range(20_000)), "a: \"" + "\\U0010FFFF" * 20_000 + "\\q\""]
+BOMBS += [
+    "a: &a [*a]",
+    "&a {*a : 1}",
+    "a: &a {b: &b {c: [*a, *b]}}",
+    "<<: [*x, *x]",
+    "a: " + "9" * 200_000,
+    "a: 0x" + "f" * 4_000 + "\nb: *c",
+]
+BOMBS += [
+    "a: 1" + ":59" * 60_000,
+    "a: " + "!" * 1_000 + "x",
+    "a: '" + "x" * 250_000,
+    "\n".join(f"k{n % 7}: {n}" for n in range(20_000)),
+    'a: "' + "\\U0010FFFF" * 20_000 + '\\q"',
+]
 
 
 @pytest.mark.parametrize("number", range(len(BOMBS)))

@@ -50,9 +50,17 @@ def run_problems(document: Document, config: dict) -> Iterator[Problem]:
     if end and tokens.get("eos_token", end) != end:
         yield document.problem("$.special_tokens.eos_token", f"a turn of {base} ends with {end}", f"eos_token: '{end}'")
     if tokens.get("pad_token") in {tokens.get("eos_token"), end}:
-        yield document.problem("$.special_tokens.pad_token", "the end of a turn can't be the padding as well", f"one of {', '.join(fillers)}")
+        yield document.problem(
+            "$.special_tokens.pad_token",
+            "the end of a turn can't be the padding as well",
+            f"one of {', '.join(fillers)}",
+        )
     elif end and tokens.get("pad_token", fillers[0]) not in fillers:
-        yield document.problem("$.special_tokens.pad_token", f"{base} has no such token to pad with [house]", f"one of {', '.join(fillers)}")
+        yield document.problem(
+            "$.special_tokens.pad_token",
+            f"{base} has no such token to pad with [house]",
+            f"one of {', '.join(fillers)}",
+        )
     if file := config.get("chat_template_jinja"):
         yield from template_problems(document, ROOT / file, {"eos_token": end} | tokens)
     yield from plugin_problems(document, config.get("plugins", []))
@@ -102,7 +110,9 @@ def stack_problems(document: Document, configs: dict[str, dict]) -> Iterator[Pro
     bases = sorted({base for base in seen.values() if base})
     if len(bases) > 1 and "base" not in document.value:
         told = "; ".join(f"{name} is for {base}" for name, base in seen.items() if base)
-        yield document.problem("$.members", f"adapters of different bases can't be added: {told}", "name the base whose runs are meant")
+        yield document.problem(
+            "$.members", f"adapters of different bases can't be added: {told}", "name the base whose runs are meant"
+        )
 
 
 def suite_problems(document: Document) -> Iterator[Problem]:
@@ -113,14 +123,18 @@ def suite_problems(document: Document) -> Iterator[Problem]:
         yield document.problem("$.adapter", f"there is no adapter {name!r}", suggestion(name, adapter.names()))
     if not file.exists():
         if not (file.parent / "recipe.yml").exists():
-            yield document.problem("$.rows", f"{value['rows']}: no such file, and no recipe.yml beside it to build it from")
+            yield document.problem(
+                "$.rows", f"{value['rows']}: no such file, and no recipe.yml beside it to build it from"
+            )
         return
     kinds = kinds_of(file)
     for index, metric in enumerate(value["metrics"]):
         for place, kind in enumerate(metric.get("kinds", ())):
             if kind not in kinds:
                 hint = suggestion(kind, kinds)
-                yield document.problem(f"$.metrics[{index}].kinds[{place}]", f"{value['rows']} has no row of kind {kind!r}", hint)
+                yield document.problem(
+                    f"$.metrics[{index}].kinds[{place}]", f"{value['rows']} has no row of kind {kind!r}", hint
+                )
 
 
 def kinds_of(file: Path) -> set[str]:

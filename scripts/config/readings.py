@@ -70,7 +70,9 @@ def written(value: object) -> str:
     if isinstance(value, float) and "e" in repr(value):
         plain = format(Decimal(repr(value)), "f")
         mantissa, _, exponent = repr(value).partition("e")
-        signed = f"{mantissa}{'' if '.' in mantissa else '.0'}e{exponent}"  # 1.0e+300 has the dot and sign that 1.1 needs
+        signed = (
+            f"{mantissa}{'' if '.' in mantissa else '.0'}e{exponent}"  # 1.0e+300 has the dot and sign that 1.1 needs
+        )
         return plain if len(plain) <= 25 else signed
     return str(value)
 

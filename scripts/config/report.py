@@ -15,7 +15,8 @@ def text(problems: list[Problem]) -> str:
 def github(problems: list[Problem]) -> str:
     """GitHub's workflow commands: each lands on its line in the diff."""
     return "\n".join(
-        f"::error file={_property(each.file)},line={each.line or 1},col={each.col or 1},title={_property(each.path or 'check')}"
+        f"::error file={_property(each.file)},line={each.line or 1},col={each.col or 1}"
+        f",title={_property(each.path or 'check')}"
         f"::{_data(each.message + (f' ({each.hint})' if each.hint else ''))}"
         for each in problems
     )
@@ -23,7 +24,9 @@ def github(problems: list[Problem]) -> str:
 
 def as_json(problems: list[Problem]) -> str:
     """A list of objects; `house` tells a rule of this repository from one of Axolotl or of YAML."""
-    return json.dumps([vars(each) | {"house": HOUSE in each.message} for each in problems], ensure_ascii=False, indent=1)
+    return json.dumps(
+        [vars(each) | {"house": HOUSE in each.message} for each in problems], ensure_ascii=False, indent=1
+    )
 
 
 FORMATS = {"text": text, "github": github, "json": as_json}

@@ -22,7 +22,8 @@ SECRETS = {
     "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
     "a private key": r"-----BEGIN ([A-Z ]+ )?PRIVATE KEY( BLOCK)?-----",
     "a password in a URL": r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]+:[^\s/@'\"]{3,}@",
-    "a password": r"(?i:\b[a-z_]*(password|passwd|senha|secret|api_?key|access_?token|auth_?token)['\"]?\s*[:=]\s*['\"]?[^\s'\"#{}\[\]]{6,})",
+    "a password": r"(?i:\b[a-z_]*(password|passwd|senha|secret|api_?key|access_?token|auth_?token)['\"]?"
+    r"\s*[:=]\s*['\"]?[^\s'\"#{}\[\]]{6,})",
     "a long hexadecimal key": r"(?i:\b(wandb|comet|mlflow|token|key)[a-z_]*['\"]?\s*[:=]\s*['\"]?[0-9a-f]{32,}\b)",
 }
 PATTERN = re.compile("|".join(f"(?P<s{n}>{pattern})" for n, pattern in enumerate(SECRETS.values())))
@@ -36,5 +37,9 @@ def secrets(file: Path, text: str) -> list[Problem]:
         line, start = text.count("\n", 0, match.start()) + 1, text.rfind("\n", 0, match.start())
         kind = next(_KINDS[n] for n in range(len(_KINDS)) if match[f"s{n}"])
         told = f"{kind} ({match[0][:4]}…) must not be in a file that is shared [house]"
-        found.append(Problem(shown(file), line, match.start() - start, "", told, "revoke it, and give it as an environment variable"))
+        found.append(
+            Problem(
+                shown(file), line, match.start() - start, "", told, "revoke it, and give it as an environment variable"
+            )
+        )
     return found

@@ -65,7 +65,9 @@ def schema(name: str) -> dict:
 @cache
 def validator(name: str) -> jsonschema_rs.Validator:
     """The compiled schema; a $ref to a neighbour is read from schemas/, never from the network."""
-    return jsonschema_rs.validator_for(schema(name), base_uri=f"file:///schemas/{name}.schema.json", retriever=neighbour)
+    return jsonschema_rs.validator_for(
+        schema(name), base_uri=f"file:///schemas/{name}.schema.json", retriever=neighbour
+    )
 
 
 def neighbour(uri: str) -> dict:
@@ -135,9 +137,13 @@ def unknown(path: str, key: str, node: dict, there: dict, name: str) -> Finding:
     hint = f"did you mean '{means}'?" if means in node.get("properties", {}) else nearest(key, choices, node)
     if key in known:
         why = next((why for pattern, why in top.get("x-refused", []) if re.search(pattern, key)), "")
-        return Finding(f"{path}.{key}", f"{key!r} is not allowed here{why and ': ' + why}", hint, not why.startswith("Axolotl "))
+        return Finding(
+            f"{path}.{key}", f"{key!r} is not allowed here{why and ': ' + why}", hint, not why.startswith("Axolotl ")
+        )
     if name == "profile" and key in top["$defs"]["keys"]["properties"]:
-        return Finding(f"{path}.{key}", f"{key!r} is the adapter's own, wherever it runs", "move it to configs/<adapter>.yml", True)
+        return Finding(
+            f"{path}.{key}", f"{key!r} is the adapter's own, wherever it runs", "move it to configs/<adapter>.yml", True
+        )
     if key in top.get("x-plugins", ()) and there.get("plugins"):
         return Finding(f"{path}.{key}", f"{key!r} belongs to a plugin of Axolotl's that is not allowed here", "", True)
     ignored = "; Axolotl would ignore it without a word" if known else ""
@@ -157,7 +163,9 @@ def nearest(key: str, absent: list[str], node: dict) -> str:
 def fits(kinds: str | list[str] | None, value: object) -> bool:
     """Whether Axolotl's type of a key takes the value, as it is or coerced."""
     kinds = [kinds] if isinstance(kinds, str) else kinds or []
-    name = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}.get(type(value))
+    name = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}.get(
+        type(value)
+    )
     return not kinds or name in kinds or (name == "integer" and "number" in kinds) or coerced(kinds, value)
 
 

@@ -69,7 +69,12 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
         loader = Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        return None, [at(error.problem_mark or error.context_mark, f"not YAML: {error.context or ''} {error.problem or ''}".replace("  ", " "))]
+        return None, [
+            at(
+                error.problem_mark or error.context_mark,
+                f"not YAML: {error.context or ''} {error.problem or ''}".replace("  ", " "),
+            )
+        ]
     except yaml.YAMLError as error:
         return None, [at(None, f"not YAML: {' '.join(str(error).split())}")]
     if node is None:
@@ -77,7 +82,9 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
     places: dict[str, tuple[int, int]] = {}
     found: list[tuple[yaml.Mark, str, str, str]] = []
     _walk(node, "$", places, found, loader)
-    problems = [Problem(shown(file), mark.line + 1, mark.column + 1, path, says, hint) for mark, path, says, hint in found]
+    problems = [
+        Problem(shown(file), mark.line + 1, mark.column + 1, path, says, hint) for mark, path, says, hint in found
+    ]
     try:
         return Document(file, loader.construct_document(node), places), problems
     except (yaml.YAMLError, ValueError, OverflowError):  # each such value has its Problem by now
@@ -110,7 +117,7 @@ def text_of(file: Path) -> tuple[str, Problem | None]:
 
 
 def _unsafe(text: str) -> Iterator[tuple[yaml.Mark, str, str]]:
-    """What is refused before anything is built: anchors, aliases, tags, and more of depth or number than a config has."""
+    """What is refused before anything is built: anchors, aliases, tags, and more than a config has."""
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=Loader)):
         if number > MAX_VALUES:
