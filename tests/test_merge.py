@@ -98,7 +98,8 @@ def test_merged_equals_the_adapter_and_the_base_stays(runs, capsys):
     before = bytes_of(runs / "base")
     verb.main(["--adapter", "a"])
     out = runs / "a-merged"
-    assert "(base loaded as float32)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a-merged, in float32: logits differ by" in said and "a-merged, in float64: logits differ by" in said
     assert bytes_of(runs / "base") == before
     assert len(list(out.glob("*.safetensors"))) == len(list((runs / "base").glob("*.safetensors"))) > 1
     with_adapter = merge.logits(PeftModel.from_pretrained(model_of(runs / "base"), runs / "a").eval(), IDS)
@@ -106,7 +107,11 @@ def test_merged_equals_the_adapter_and_the_base_stays(runs, capsys):
     assert found.largest <= 1e-4 and found.same_token == 1.0 and found.positions == 8
     assert merge.difference(with_adapter, merge.logits(model_of(runs / "base"), IDS)).largest > 0.01
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["kind"] == "merged" and manifest["of"]["name"] == "a" and manifest["difference"]["largest"] <= 1e-4
+    assert (
+        manifest["kind"] == "merged"
+        and manifest["of"]["name"] == "a"
+        and manifest["difference"]["float64"]["largest"] <= 1e-4
+    )
     verb.main(["--adapter", "a"])
     assert "up to date" in capsys.readouterr().out
 
@@ -124,8 +129,8 @@ def test_a_4bit_base_is_measured_and_stated(runs, capsys):
     (runs / "a/config.yml").write_text("base_model: toy\nadapter: qlora\nload_in_4bit: true\n")
     verb.main(["--adapter", "a"])
     manifest = json.loads((runs / "a-merged/manifest.json").read_text())
-    assert manifest["base_loaded_as"] == "4-bit NF4" and "(base loaded as 4-bit NF4)" in capsys.readouterr().out
-    assert 1e-4 < manifest["difference"]["largest"] < 2
+    assert manifest["base_loaded_as"] == "4-bit NF4" and "a-merged, in 4-bit NF4:" in capsys.readouterr().out
+    assert 1e-4 < manifest["difference"]["4-bit NF4"]["largest"] < 2
 
 
 def test_a_merge_that_is_not_the_adapter_is_thrown_away(runs, monkeypatch):
