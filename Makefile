@@ -9,12 +9,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LIGHT := $(VENV)/light.stamp
 FULL := $(VENV)/full.stamp
-BASE := outputs/smollm2-135m-instruct/base/base.json
+EMBEDDED := outputs/smollm2-135m-instruct/base/base.json
 TORCH := torch==2.13.0
 
 # What a user types reaches the scripts through the environment, letter by letter: $(value …) keeps Make from
 # expanding it, and no recipe line contains it, so that no shell ever reads it.
-NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES FROM IN OUT DB FORMAT AGAINST SUBJECT METHOD HOST PORT KEY COMPARE SUBJECT_FIELD SALT
+NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES FROM IN OUT DB FORMAT AGAINST \
+	SUBJECT HOST PORT API_KEY API_KEY_FILE COMPARE SUBJECT_FIELD SALT PART ROWS PUSH DRY BASE CHECK CONTEXT ENGINE PRINT SLOTS THREADS
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 
@@ -23,16 +24,16 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 ##@ The main job
-train: $(FULL) $(BASE) ## train ADAPTER (PROFILE=cpu|gpu|…, FORCE=1): check, data, Axolotl, before and after
+train: $(FULL) $(EMBEDDED) ## train ADAPTER (PROFILE=cpu|gpu|…, FORCE=1): check, data, Axolotl, before and after
 	@$(PY) -m scripts.train
 
-eval: $(FULL) $(BASE) ## ask base and ADAPTER the held-out rows; exit 1 where a gate fails
+eval: $(FULL) $(EMBEDDED) ## ask base and ADAPTER the held-out rows; exit 1 where a gate fails
 	@$(PY) -m scripts.evaluate
 
-predict: $(FULL) $(BASE) ## answer the conversations of IN into OUT with ADAPTER (or base)
+predict: $(FULL) $(EMBEDDED) ## answer the conversations of IN into OUT with ADAPTER (or base)
 	@$(PY) -m scripts.predict
 
-chat: $(FULL) $(BASE) ## talk to ADAPTER in the terminal
+chat: $(FULL) $(EMBEDDED) ## talk to ADAPTER in the terminal
 	@$(PY) -m scripts.chat
 
 new: $(LIGHT) ## make the files of a new ADAPTER FROM an existing one
@@ -64,22 +65,51 @@ schemas: $(FULL) ## regenerate schemas/ from the pinned Axolotl
 	@$(PY) -m scripts.schemas
 
 ##@ Adapters together
-stack: $(FULL) $(BASE) ## sum the adapters of STACK into one (COMPARE=1 shows every method's error)
+stack: $(FULL) $(EMBEDDED) ## sum the adapters of STACK into one (COMPARE=1 shows every method's error)
 	@$(PY) -m scripts.stack
 
-merge: $(FULL) $(BASE) ## fold ADAPTER or STACK into a copy of its base: a full model
+tune-stack: $(FULL) $(EMBEDDED) ## search STACK's weights and method for the best worst case; writes its file (ROWS=)
+	@$(PY) -m scripts.tune_stack
+
+matrix: $(FULL) $(EMBEDDED) ## every suite of base, adapters, stacks, merged models and a router (ROWS=)
+	@$(PY) -m scripts.matrix
+
+merge: $(FULL) $(EMBEDDED) ## fold ADAPTER or STACK into a copy of its base: a full model
 	@$(PY) -m scripts.merge
 
+##@ Speed, provenance, publishing
+bench: $(FULL) $(EMBEDDED) ## measure this machine: PART=train|eval|check|gpu (default: all that fits it), into outputs/bench/
+	@$(PY) -m scripts.bench
+
+train-all: $(FULL) $(EMBEDDED) ## train every adapter that is not up to date; two at once on Ray where it is installed
+	@$(PY) -m scripts.train_all
+
+verify: $(LIGHT) ## recompute every hash of ADAPTER's run, or of all runs; exit 1 where one differs
+	@$(PY) -m scripts.verify
+
+card: $(LIGHT) ## write ADAPTER's model card (PUSH=owner/name: what would be published; DRY=0: publish)
+	@$(PY) -m scripts.publish
+
+##@ Serving
+serve: $(FULL) $(EMBEDDED) ## one base, all adapters, per request: an OpenAI-compatible server (HOST=, PORT=, API_KEY=)
+	@$(PY) -m scripts.serve
+
+compare: $(FULL) $(EMBEDDED) ## a web page that asks base, adapters and stacks side by side
+	@$(PY) -m scripts.compare
+
+export: $(FULL) $(EMBEDDED) ## write ADAPTER for another engine (FORMAT=gguf|ollama|vllm|merged-gguf)
+	@$(PY) -m scripts.export
+
 ##@ Set-up and tests
-setup: $(FULL) $(BASE) ## environment and embedded base, as every verb does by itself
+setup: $(FULL) $(EMBEDDED) ## environment and embedded base, as every verb does by itself
 
 base: $(FULL) ## make the embedded base where it is not there
 	@$(PY) -m scripts.base
 
-test: $(FULL) $(BASE) ## all tests but the slow ones
+test: $(FULL) $(EMBEDDED) ## all tests but the slow ones
 	@$(PY) -m pytest -q -m "not slow"
 
-test-full: $(FULL) $(BASE) ## the slow ones too: full figures, minutes each
+test-full: $(FULL) $(EMBEDDED) ## the slow ones too: full figures, minutes each
 	@$(PY) -m pytest -q
 
 lint: $(FULL) ## ruff over scripts and tests
@@ -104,10 +134,10 @@ $(FULL): $(LIGHT) requirements/full.txt
 	@$(call pip,install --no-deps -r requirements/full.txt)
 	@touch $@
 
-$(BASE): | $(FULL)
+$(EMBEDDED): | $(FULL)
 	@$(PY) -m scripts.base
 
 pip = $(PY) -m pip --disable-pip-version-check $(1) > $(VENV)/pip.log 2>&1 || \
 	{ grep -E "^ERROR|[Nn]o space" $(VENV)/pip.log | head -3; echo "set-up failed; log: $(VENV)/pip.log; next: mend that, then the same make again"; exit 1; }
 
-.PHONY: train eval predict chat new check plan dataset import anonymise forget data-card schemas stack merge setup base test test-full lint help
+.PHONY: train eval predict chat new check plan dataset import anonymise forget data-card schemas stack tune-stack matrix merge bench train-all verify card serve compare export setup base test test-full lint help

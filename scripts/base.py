@@ -1,17 +1,19 @@
-"""Makes the embedded base in outputs/ where it is not there yet. Run as: make base / python -m scripts.base"""
+"""Makes the embedded base in outputs/ where it is not there yet. Run as: make base [FORCE=1] / python -m scripts.base"""
 
 from collections.abc import Sequence
 
-from scripts.arguments import parser
+from scripts.arguments import add, parser
 from scripts.errors import main_of
 from scripts.model import base
 from scripts.paths import shown
 
 
 def main(argv: Sequence[str]) -> None:
-    parser(__doc__).parse_args(argv)
+    options = parser(__doc__)
+    add(options, "FORCE", "1 makes it anew")
+    forced = options.parse_args(argv).force
     target = base.folder()
-    if (target / "base.json").exists():
+    if (target / "base.json").exists() and not forced:
         print(f"base: {shown(target)} is complete")
         return
     base.prepare(target)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.arguments import add, parser
 from scripts.errors import UserError, main_of
-from scripts.files import write, write_json, write_lines
+from scripts.files import sha256, write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
@@ -52,13 +52,15 @@ def faced(run: Path) -> list[suite.Suite]:
 
 def evaluate(run: Path, suites: list[suite.Suite]) -> list[summary.Record]:
     """Both models' answers to every row, scored. Heavy imports only here."""
+    from scripts.model import strict
     from scripts.model.generate import BASE, of_run
     from scripts.model.likelihood import likelihoods
     from scripts.score import answers
 
     rows = [(each, row) for each in suites for row in suite.rows_of(each)]
     written, generator = manifest.read(run), of_run(run)
-    weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"]), run.name: written["weights"]}
+    weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"])}
+    weights[run.name] = written["weights"][:16] + (sha256(run / strict.NAME) if (run / strict.NAME).exists() else "")
     questions = [row for _, row in rows if "messages" in row]
     stride = math.ceil(len(questions) / ROWS_OF_BASE)
     asked = {BASE: questions[::stride], run.name: questions}

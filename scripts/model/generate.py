@@ -14,24 +14,28 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.utils import logging
 
 from scripts.errors import UserError
+from scripts.model import strict
+from scripts.model.toolcall import OPEN
 
 logging.disable_progress_bar()
 #: The name that asks the base alone.
 BASE = "base"
 #: Tokens of prompt that one batch may hold, padding counted; and its rows.
-SLOTS, ROWS = 12_000, 64
+SLOTS, ROWS = 16_000, 128
 
 
 class Generator:
     """A base with any number of adapters over it, none of them blended in unless asked for by name."""
 
-    def __init__(self, base: Path | str, revision: str | None = None):
+    def __init__(self, base: Path | str, revision: str | None = None, dtype: torch.dtype | None = None):
         where = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = torch.bfloat16 if where == "cuda" else torch.float32
+        dtype = dtype or (torch.bfloat16 if where == "cuda" or has_bf16() else torch.float32)
         self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
+        self.judges: dict[str, Callable[[str], bool] | None] = {}
+        self.refused = 0
 
     def add(self, name: str, run: Path) -> None:
         """Loads an adapter (or a stack) from its folder under a name; weights are safetensors only."""
@@ -39,7 +43,9 @@ class Generator:
             self.model.load_adapter(run, adapter_name=name)
         else:
             self.model = PeftModel.from_pretrained(self.model, run, adapter_name=name).eval()
+        self.model.to(self.model.dtype)
         self.adapters.append(name)
+        self.judges[name] = strict.judge(run)
 
     def prompt(self, messages: list[dict]) -> list[int]:
         """Token ids of a conversation and the opening of the answer."""
@@ -55,25 +61,53 @@ class Generator:
         adapters: str | Sequence[str] = BASE,
         most: int = 192,
         done: Callable[[int], None] = lambda count: None,
+        barred: bool = False,
     ) -> list[str]:
-        """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished."""
+        """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
+
+        `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more where its
+        call does not fit its tool (see strict.py); `refused` counts these.
+        """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
         prompts = [self.prompt(messages) for messages in conversations]
         texts, finished = [""] * len(prompts), 0
         for batch in cut(prompts):
             new: dict[int, list[int]] = {row: [] for row in batch}
-            for row, token in self.steps([prompts[row] for row in batch], [names[row] for row in batch], most):
+            for row, token in self.steps([prompts[row] for row in batch], [names[row] for row in batch], most, barred):
                 new[batch[row]].append(token)
             for row, tokens in new.items():
                 texts[row] = self.tokenizer.decode(tokens, skip_special_tokens=True)
             finished += len(batch)
             done(finished)
+        misfit = [] if barred else [i for i, name in enumerate(names) if not self.allowed(name, texts[i])]
+        if misfit:
+            self.refused += len(misfit)
+            again = self.answers([conversations[i] for i in misfit], [names[i] for i in misfit], most, barred=True)
+            texts = [dict(zip(misfit, again, strict=True)).get(i, text) for i, text in enumerate(texts)]
         return texts
 
+    def allowed(self, name: str, text: str) -> bool:
+        """Whether an adapter may say this: its tool calls fit their tools, or it has none."""
+        judge = self.judges.get(name)
+        return judge is None or judge(text)
+
     def stream(self, messages: list[dict], adapter: str = BASE, most: int = 512) -> Iterator[str]:
-        """Pieces of one answer as they come; joined they are the whole text."""
+        """Pieces of one answer as they come; joined they are the whole text. What opens as a call is held until it fits."""
+        held = ""
+        for piece in self.pieces(messages, adapter, most):
+            held += piece
+            if not OPEN.startswith(held[: len(OPEN)]):
+                yield held
+                held = ""
+        if held and self.allowed(adapter, held):
+            yield held
+        elif held:
+            yield from self.pieces(messages, adapter, most, barred=True)
+
+    def pieces(self, messages: list[dict], adapter: str, most: int, barred: bool = False) -> Iterator[str]:
+        """Text as it is decoded, whole letters only."""
         tokens, told = [], ""
-        for _, token in self.steps([self.prompt(messages)], [adapter], most):
+        for _, token in self.steps([self.prompt(messages)], [adapter], most, barred):
             tokens.append(token)
             text = self.tokenizer.decode(tokens, skip_special_tokens=True)
             if not text.endswith("\ufffd"):  # a letter of several bytes may be half there
@@ -81,14 +115,16 @@ class Generator:
                 told = text
 
     @torch.inference_mode()
-    def steps(self, prompts: list[list[int]], names: list[str], most: int) -> Iterator[tuple[int, int]]:
+    def steps(
+        self, prompts: list[list[int]], names: list[str], most: int, barred: bool = False
+    ) -> Iterator[tuple[int, int]]:
         """(row, token) of each new token but the one that ends a turn; rows that ended leave the batch."""
         longest, device = max(map(len, prompts)), self.model.device
         pad = self.tokenizer.pad_token_id
         ids = torch.tensor([[pad] * (longest - len(each)) + each for each in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=device)
         places, cache, rows = (mask.cumsum(1) - 1).clamp(min=0), DynamicCache(), list(range(len(prompts)))
-        for _ in range(most):
+        for count in range(most):
             with self.using([names[row] for row in rows]) as chosen:
                 out = self.model(
                     input_ids=ids,
@@ -98,7 +134,10 @@ class Generator:
                     logits_to_keep=1,
                     **chosen,
                 )
-            new = out.logits[:, -1].argmax(-1).tolist()
+            logits = out.logits[:, -1]
+            if barred and not count:
+                logits[:, self.tokenizer.encode(OPEN, add_special_tokens=False)[0]] = -torch.inf
+            new = logits.argmax(-1).tolist()
             alive = [place for place, token in enumerate(new) if token not in self.ends]
             for place in alive:
                 yield rows[place], new[place]
@@ -138,6 +177,11 @@ class Choice:
     def __exit__(self, *error: object) -> None:
         if self.off:
             self.off.__exit__(*error)
+
+
+def has_bf16() -> bool:
+    """Whether matrix products in bfloat16 run on instructions of their own on this CPU, instead of being emulated."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def ids_of(value: int | list[int] | None) -> set[int]:

@@ -65,6 +65,7 @@ def watch(child: subprocess.Popen, progress: Path) -> None:
     """Prints the live line until the child ends."""
     terminal, told, seen = sys.stdout.isatty(), 0.0, progress.stat().st_size if progress.exists() else 0
     began, size = time.monotonic(), seen
+    print("starting Axolotl, about half a minute", end="" if terminal else "\n", flush=True)
     while child.poll() is None:
         time.sleep(LOOK)
         now = progress.stat().st_size if progress.exists() else 0

@@ -7,7 +7,6 @@ process began its first step; `resumed` is the step it began at, where that is n
 
 import json
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -41,8 +40,12 @@ class Progress(BasePlugin):
 
 
 def end_with_wrapper() -> None:
-    """Blocks until stdin ends, then leaves at once: nothing to clean up that a resumed run would not mend."""
-    sys.stdin.buffer.read()
+    """Blocks until stdin ends, then leaves at once: nothing to clean up that a resumed run would not mend.
+
+    By file descriptor: sys.stdin's lock, held here, would block the worker processes that Axolotl forks to tokenise.
+    """
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

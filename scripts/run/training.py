@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from scripts.config import profile
+from scripts.config import adapter, profile
 from scripts.errors import UserError
 from scripts.files import sha256, write
 from scripts.model import base
@@ -71,7 +71,7 @@ def resumable(work: Path) -> Path | None:
 
 def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[str]) -> None:
     """Proves that something was learned, then puts the run in its place whole; the manifest is written last."""
-    from scripts.model import adapterfolder
+    from scripts.model import adapterfolder, strict
     from scripts.run import curve
 
     steps = merged(work / "progress.jsonl")
@@ -83,8 +83,10 @@ def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[st
                 shutil.copyfile(work / name, made / name)
         for name in ("train.log", "progress.jsonl"):
             shutil.copyfile(work / name, made / name)
-        config = yaml.safe_dump(made_from["config"], sort_keys=False, allow_unicode=True, width=120)
-        write(made / "config.yml", config)
+        tools = adapter.data_of(run.name) / strict.NAME
+        if tools.exists():
+            shutil.copyfile(tools, made / strict.NAME)
+        write(made / "config.yml", yaml.safe_dump(made_from["config"], sort_keys=False, allow_unicode=True, width=120))
         curve.draw(steps, made / "loss.png", run.name)
         if (run / "eval").exists():  # the figures that the next evaluation compares with
             shutil.copytree(run / "eval", made / "eval")

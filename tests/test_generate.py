@@ -1,0 +1,127 @@
+"""Batched generation: the same answers as one by one, adapters kept apart, tool calls that don't fit never issued."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from scripts.errors import UserError
+from scripts.model import generate, strict
+from scripts.model.toolcall import OPEN
+
+ASKED = ["oi", "qual é a capital da França?", "meu cpf é 123", "conte até dez, por favor", "a", "b c d e f g h"]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, base_folder: Path) -> Path:
+    """A random Llama of two layers with the real tokenizer, and two adapters one, two over it."""
+    root = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(3)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=49152, max_position_embeddings=256, eos_token_id=2, pad_token_id=0, **size)
+    model = LlamaForCausalLM(config)
+    model.generation_config.eos_token_id = 2
+    model.save_pretrained(root / "base")
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copyfile(base_folder / file, root / "base" / file)
+    for name in ("one", "two"):
+        peft = get_peft_model(
+            LlamaForCausalLM.from_pretrained(root / "base"),
+            LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False),
+        )
+        peft.save_pretrained(root / name)
+    return root
+
+
+@pytest.fixture
+def both(tiny: Path) -> generate.Generator:
+    made = generate.Generator(tiny / "base", dtype=torch.float32)
+    for name in ("one", "two"):
+        made.add(name, tiny / name)
+    return made
+
+
+def turns() -> list[list[dict]]:
+    return [[{"role": "user", "content": text}] for text in ASKED]
+
+
+def test_a_batch_answers_as_one_by_one(both):
+    together = both.answers(turns(), "one", most=12)
+    alone = [both.answers([each], "one", most=12)[0] for each in turns()]
+    assert together == alone and any(together)
+
+
+def test_adapters_are_kept_apart_and_mix_in_one_batch(both):
+    apart = {name: both.answers(turns(), name, most=12) for name in ("base", "one", "two")}
+    assert len({tuple(texts) for texts in apart.values()}) == 3
+    names = ["base", "one", "two", "one", "base", "two"]
+    mixed = both.answers(turns(), names, most=12)
+    assert mixed == [apart[name][row] for row, name in enumerate(names)]
+    assert both.answers(turns(), "base", most=12) == apart["base"], "the base came back changed"
+
+
+def test_a_stream_is_the_same_answer_in_pieces(both):
+    pieces = list(both.stream(turns()[1], "two", most=12))
+    assert "".join(pieces) == both.answers(turns()[1:2], "two", most=12)[0]
+
+
+def test_an_unknown_adapter_and_too_long_a_conversation_are_refused(both):
+    with pytest.raises(UserError, match="no adapter three is loaded; there are: one, two"):
+        both.answers(turns()[:1], "three")
+    with pytest.raises(UserError, match="longer than the base's 256"):
+        both.answers([[{"role": "user", "content": "palavra " * 300}]], "one")
+
+
+def test_rows_are_cut_by_slots_and_every_row_is_there():
+    prompts = [[0] * n for n in (5, 9000, 7000, 30, 30)]
+    made = generate.cut(prompts)
+    assert sorted(row for batch in made for row in batch) == [0, 1, 2, 3, 4]
+    assert all(max(len(prompts[row]) for row in batch) * len(batch) <= generate.SLOTS for batch in made)
+
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "consult",
+            "parameters": {
+                "type": "object",
+                "properties": {"cpf": {"type": "string", "pattern": "^[0-9]{11}$"}},
+                "required": ["cpf"],
+                "additionalProperties": False,
+            },
+        },
+    }
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("Olá!", True),
+        ('<tool_call>\n{"name": "consult", "arguments": {"cpf": "12345678901"}}\n</tool_call>', True),
+        ('<tool_call>\n{"name": "consult", "arguments": {"cpf": "1234567890"}}\n</tool_call>', False),
+        ('<tool_call>\n{"name": "consult", "arguments": {}}\n</tool_call>', False),
+        ('<tool_call>\n{"name": "delete", "arguments": {"cpf": "12345678901"}}\n</tool_call>', False),
+    ],
+)
+def test_only_calls_that_fit_their_tool_may_be_issued(tmp_path: Path, text: str, fits: bool):
+    (tmp_path / strict.NAME).write_text(json.dumps(TOOLS), encoding="utf-8")
+    assert strict.judge(tmp_path)(text) is fits
+
+
+def test_without_tools_nothing_is_judged(tmp_path: Path):
+    assert strict.judge(tmp_path) is None
+
+
+def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
+    both.judges["one"] = lambda text: False
+    plain = both.answers(turns(), "two", most=4)
+    texts = both.answers(turns(), "one", most=4)
+    first = both.tokenizer.encode(OPEN, add_special_tokens=False)[0]
+    assert both.refused == len(ASKED) and plain == both.answers(turns(), "two", most=4)
+    assert all(not text.startswith(both.tokenizer.decode([first])) for text in texts)
