@@ -1,8 +1,8 @@
 """Small bases of the production classes: Qwen2 and Llama-3, a few layers of random weights, real special tokens.
 
-Not mocks: the tokenizer is byte-level BPE with the splitting, normalising and added tokens of the real one, its own chat
-template behaves as the real one does (Qwen's injects a system prompt, Llama's knows no tool call), and the model is the
-class that the production base loads as. Only sizes and the ids of the tokens are small.
+Not mocks: the tokenizer is byte-level BPE with the splitting, normalising and added tokens of the real one, its own
+chat template behaves as the real one does (Qwen's injects a system prompt, Llama's knows no tool call), and the model
+is the class that the production base loads as. Only sizes and the ids of the tokens are small.
 """
 
 import json
@@ -20,19 +20,22 @@ from scripts.paths import CODE
 CORPUS = [
     "Olá! Bem-vindo ao atendimento Unimed Natal. Como posso ajudá-lo?",
     "Para consultar seu contrato, preciso do seu CPF e da sua data de nascimento.",
-    'system user assistant {"name": "unimed_consult", "arguments": {"cpf": "12345678901", "data_nascimento": "19850615"}}',
+    'system user assistant {"name": "unimed_consult", "arguments": {"cpf": "12345678901"}} data_nascimento 19850615',
     "SELECT COUNT(*) FROM beneficiario WHERE situacao = 'ativo'; A sinistralidade de 2024 foi 82,4 %.",
 ]
-QWEN_SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")  # fmt: skip
+QWEN_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+QWEN_SPLIT += r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA_SPLIT = QWEN_SPLIT.replace(r"\p{N}|", r"\p{N}{1,3}|", 1)
 QWEN_TEMPLATE = (
-    "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are Qwen, created by Alibaba Cloud.<|im_end|>\n{% endif %}"
+    "{% if messages[0].role != 'system' %}<|im_start|>system\n"
+    "You are Qwen, created by Alibaba Cloud.<|im_end|>\n{% endif %}"
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 LLAMA_TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>"
-    "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+    "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
 
 
@@ -60,7 +63,14 @@ QWEN = Family(
 )
 LLAMA = Family(
     name="llama3-small",
-    special=("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>"),
+    special=(
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eom_id|>",
+        "<|eot_id|>",
+    ),
     added=(),
     split=LLAMA_SPLIT,
     template=LLAMA_TEMPLATE,
@@ -73,7 +83,17 @@ OF = {"Qwen/Qwen2.5-32B-Instruct": QWEN, "meta-llama/Meta-Llama-3-8B-Instruct": 
 
 def tokenizer(family: Family):
     """A fast tokenizer, trained on the corpus; Llama's adds its first token to every text, as the real one does."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     made = Tokenizer(models.BPE())
@@ -126,7 +146,11 @@ def checkout(root: Path, names: tuple[str, ...], **changes: object) -> Path:
     """A checkout with the production configs of these adapters, small rows, and a profile `small` of 3 steps."""
     for name in ("configs", "schemas"):
         shutil.copytree(CODE / name, root / name)
-    for file in [*(root / "configs").glob("*.yml"), *(root / "configs").glob("s*/*.*"), *(root / "configs/profiles").glob("*")]:
+    for file in [
+        *(root / "configs").glob("*.yml"),
+        *(root / "configs").glob("s*/*.*"),
+        *(root / "configs/profiles").glob("*"),
+    ]:
         if file.parent.name != "configs" or file.stem not in names:
             file.unlink()
     config = yaml.safe_load((root / "configs" / f"{names[0]}.yml").read_text(encoding="utf-8"))
@@ -148,7 +172,10 @@ def rows(name: str, count: int = 64) -> list[str]:
     made = []
     for number in range(count):
         cpf = f"{12345678000 + number}"
-        messages = [{"role": "user", "content": f"{name}: qual é o número {number}?"}, {"role": "assistant", "content": f"É {number * 7}."}]
+        messages = [
+            {"role": "user", "content": f"{name}: qual é o número {number}?"},
+            {"role": "assistant", "content": f"É {number * 7}."},
+        ]
         if number % 2:
             arguments = json.dumps({"cpf": cpf, "data_nascimento": "19850615"})
             call = {"type": "function", "function": {"name": "unimed_consult", "arguments": arguments}}
@@ -158,5 +185,8 @@ def rows(name: str, count: int = 64) -> list[str]:
                 {"role": "tool", "content": '{"plano": "Prata"}'},
                 {"role": "assistant", "content": "Seu plano é o Prata."},
             ]
-        made.append(json.dumps({"messages": messages, "kind": "consulta" if number % 2 else "numero"}, ensure_ascii=False) + "\n")
+        made.append(
+            json.dumps({"messages": messages, "kind": "consulta" if number % 2 else "numero"}, ensure_ascii=False)
+            + "\n"
+        )
     return made

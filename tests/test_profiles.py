@@ -12,18 +12,38 @@ from scripts.paths import CODE, ROOT
 ADAPTERS = adapter.names()
 #: Each profile with the processes that its head names.
 PROCESSES = {"gpu": 1, "zero3": 8, "fsdp": 8, "ray": 2}
-SAME = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "learning_rate", "num_epochs", "warmup_ratio", "adapter", "seed")
+RENAMED = {"model_type": "type_of_model"}  # by Axolotl, while it validates
+SAME = (
+    "lora_r",
+    "lora_alpha",
+    "lora_dropout",
+    "lora_target_modules",
+    "learning_rate",
+    "num_epochs",
+    "warmup_ratio",
+    "adapter",
+    "seed",
+)
 #: zero_optimization of deepspeed 0.18.9 (runtime/zero/config.py, names and aliases), as far as stage 3 uses it.
 ZERO = {
-    "stage", "contiguous_gradients", "reduce_scatter", "reduce_bucket_size", "overlap_comm", "offload_param", "offload_optimizer",
-    "sub_group_size", "stage3_max_live_parameters", "stage3_max_reuse_distance", "stage3_prefetch_bucket_size",
-    "stage3_param_persistence_threshold", "stage3_gather_16bit_weights_on_model_save", "zero_hpz_partition_size",
+    "stage", "contiguous_gradients", "reduce_scatter", "reduce_bucket_size", "overlap_comm", "offload_param",
+    "offload_optimizer", "sub_group_size", "stage3_max_live_parameters", "stage3_max_reuse_distance",
+    "stage3_prefetch_bucket_size", "stage3_param_persistence_threshold", "stage3_gather_16bit_weights_on_model_save",
+    "zero_hpz_partition_size",
 }  # fmt: skip
-TOP = {"zero_optimization", "bf16", "gradient_accumulation_steps", "gradient_clipping", "train_batch_size", "train_micro_batch_size_per_gpu"}
+TOP = {
+    "zero_optimization",
+    "bf16",
+    "gradient_accumulation_steps",
+    "gradient_clipping",
+    "train_batch_size",
+    "train_micro_batch_size_per_gpu",
+}
 
 
 def resolved(name: str, chosen: str) -> dict:
-    return profile.overlay(adapter.load(name), yaml.safe_load((CODE / f"configs/profiles/{chosen}.yml").read_text("utf-8")))
+    text = (CODE / f"configs/profiles/{chosen}.yml").read_text(encoding="utf-8")
+    return profile.overlay(adapter.load(name), yaml.safe_load(text))
 
 
 def test_every_profile_is_known_here():
@@ -40,8 +60,11 @@ def test_axolotl_takes_it_on_a_gpu_and_keeps_every_key(name: str, chosen: str, m
     monkeypatch.chdir(ROOT)
     config = resolved(name, chosen)
     gpu = {"bf16": True, "fp8": True, "tf32": True, "n_gpu": PROCESSES[chosen], "compute_capability": "sm_90"}
-    taken = validate_config(DictDefault(config), capabilities=gpu, env_capabilities={"torch_version": "2.13.0"}).to_dict()
+    taken = validate_config(
+        DictDefault(config), capabilities=gpu, env_capabilities={"torch_version": "2.13.0"}
+    ).to_dict()
     for key, value in config.items():
+        key = RENAMED.get(key, key)
         if key == "datasets":
             continue
         assert key in taken, f"Axolotl ignores {key}"
@@ -72,19 +95,24 @@ def test_rank_rate_and_batch_mean_the_same(name: str, chosen: str):
     assert wanted / 2 <= held <= wanted * 3, f"a pack holds {held:.0f} conversations; the YAML says {wanted} a step"
 
 
-def test_packed_rows_are_hardly_padded():
-    """Axolotl's own packing of the attendant's real lengths."""
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_packed_rows_are_hardly_padded(name: str):
+    """Axolotl's own packing of as many conversations as the guide asks for, of the lengths that the rows have."""
     pytest.importorskip("axolotl")
+    import numpy
     from axolotl.utils.samplers.multipack import MultipackBatchSampler
     from torch.utils.data import RandomSampler
 
-    import numpy
-
-    lengths = numpy.random.default_rng(0).choice([24, 40, 57, 73, 96, 130, 180, 260, 420], size=4000)
-    packs = MultipackBatchSampler(RandomSampler(range(len(lengths))), 1, 2048, lengths, packing_efficiency_estimate=1.0, num_processes=1)
-    batches = list(packs.generate_batches())
-    slots = len(batches) * 2048
-    assert sum(lengths[row] for batch in batches for pack in batch for row in pack) >= 0.99 * slots
+    config = resolved(name, "gpu")
+    counts = json.loads((adapter.data_of(name) / "data.lock.json").read_text(encoding="utf-8"))["train"]
+    mean = counts["tokens"] / counts["rows"]
+    lengths = numpy.random.default_rng(0).gamma(3, mean / 3, size=10_000).clip(8, 1000).astype(int)
+    sampler = RandomSampler(range(len(lengths)))
+    packs = MultipackBatchSampler(sampler, 1, config["sequence_len"], lengths, bin_size=200, num_processes=1)
+    batches = packs.generate_batches()
+    packed = sum(lengths[row] for batch in batches for pack in batch for row in pack)
+    assert packed >= 0.99 * len(batches) * config["sequence_len"], "more than 1 % padding"
+    assert packed >= 0.98 * lengths.sum(), "rows were left out"
 
 
 def test_deepspeed_file_has_documented_keys_only():

@@ -1,0 +1,182 @@
+"""make verify and make card: every changed byte is found and named, and nothing is published by mistake."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts import publish, verify
+from scripts.errors import UserError
+from scripts.files import sha256, write_json
+from scripts.run import manifest, proof, ready
+
+CONFIG = {
+    "base_model": "outputs/toy/base",
+    "chat_template_jinja": "configs/templates/chatml.jinja",
+    "lora_r": 8,
+    "learning_rate": 0.001,
+}
+LINE = {"suite": "kpi", "metric": "facts", "n": 100, "base": 0.1, "adapter": 0.99, "gate": 0.9, "passed": True}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch) -> Path:
+    """outputs/toy/kpi/ as a training leaves it, with files of a few bytes, beside its base and its data."""
+    for module in (proof, manifest):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(proof, "CODE", tmp_path / "code")
+    folder, base = tmp_path / "outputs/toy/kpi", tmp_path / "outputs/toy/base"
+    files = {
+        base / "config.json": "{}",
+        base / "model.safetensors": "base",
+        tmp_path / "configs/templates/chatml.jinja": "template",
+        tmp_path / "datasets/kpi/train.jsonl": "rows\n",
+        tmp_path / "code/batches.py": "code",
+        folder / "adapter_model.safetensors": "weights",
+        folder / "chat_template.jinja": "template",
+        folder / "tokenizer.json": "{}",
+        folder / "adapter_config.json": "{}",
+        folder / "config.yml": yaml.safe_dump(CONFIG),
+        folder / "train.log": "someone's words",
+    }
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    write_json(folder / "manifest.json", manifest_of(folder, base, tmp_path))
+    monkeypatch.setattr(ready, "run", lambda name, profile="": folder)
+    return folder
+
+
+def manifest_of(folder: Path, base: Path, root: Path) -> dict:
+    inputs = {
+        "config": CONFIG,
+        "data": {"files": [{"path": "datasets/kpi/train.jsonl", "sha256": sha256(root / "datasets/kpi/train.jsonl")}]},
+        "base": {"name": "toy", "sha256": {name: sha256(base / name) for name in ("config.json", "model.safetensors")}},
+        "template": sha256(root / "configs/templates/chatml.jinja"),
+        "versions": manifest.versions(),
+        "code": {"batches.py": sha256(root / "code/batches.py")},
+    }
+    metrics = {"steps": 3, "tokens": 1000, "seconds": 60, "first_loss": 3.0, "loss": 1.0}
+    facts = {"kind": "adapter", "weights": sha256(folder / "adapter_model.safetensors"), "metrics": metrics}
+    return inputs | facts | {"fingerprint": manifest.fingerprint(inputs), "git": {}, "made": "2026-01-01"}
+
+
+def test_an_untouched_run_is_right(run: Path, capsys):
+    assert verify.main(["--adapter", "kpi"]) == 0
+    told = capsys.readouterr().out
+    assert "9 hashes recomputed: every hash is right" in told and "CHANGED" not in told
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("outputs/toy/kpi/adapter_model.safetensors", "weights"),
+        ("outputs/toy/kpi/config.yml", "config"),
+        ("outputs/toy/kpi/chat_template.jinja", "template"),
+        ("outputs/toy/base/model.safetensors", "base"),
+        ("outputs/toy/base/config.json", "base"),
+        ("datasets/kpi/train.jsonl", "data"),
+        ("configs/templates/chatml.jinja", "template"),
+        ("code/batches.py", "code"),
+    ],
+)
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_every_changed_or_missing_file_is_named(run: Path, tmp_path: Path, file: str, what: str, how: str, capsys):
+    target = tmp_path / file
+    target.write_text("lora_r: 9\n", encoding="utf-8") if how == "changed" else target.unlink()
+    assert verify.main(["--adapter", "kpi"]) == 1
+    told = capsys.readouterr().out
+    marked = [line for line in told.splitlines() if line.strip().startswith(("CHANGED", "NOT HERE"))]
+    assert len(marked) == 1 and f" {what} " in marked[0] and file in marked[0]
+    assert marked[0].strip().startswith("CHANGED" if how == "changed" else "NOT HERE")
+    assert f"1 of 9 hashes are not the recorded ones ({what})" in told
+
+
+@pytest.mark.parametrize("key", proof.INPUTS)
+def test_a_manifest_that_was_edited_betrays_itself(run: Path, key: str, capsys):
+    written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    written[key] = {**written[key], "added": {}} if isinstance(written[key], dict) else "0" * 64
+    write_json(run / "manifest.json", written)
+    if key in ("base", "code"):
+        written[key].pop("added")
+        written[key]["more"] = "x"
+        write_json(run / "manifest.json", written)
+    assert verify.main(["--adapter", "kpi"]) == 1
+    assert "CHANGED   fingerprint" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_manifest_is_said(run: Path, capsys):
+    write_json(run / "manifest.json", {"kind": "adapter"})
+    assert verify.main(["--adapter", "kpi"]) == 1
+    assert "lacks 'weights': not a manifest" in capsys.readouterr().out
+
+
+def test_a_stack_and_a_merged_model_are_verified_with_what_they_were_made_of(run: Path, capsys):
+    weights = run / "adapter_model.safetensors"
+    base = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["base"]
+    for kind, more in (
+        ("stack", {"weights": sha256(weights), "members": [{"adapter": "kpi", "weights": sha256(weights)}]}),
+        ("merged", {"weights": {weights.name: sha256(weights)}, "of": {"name": "kpi", "weights": sha256(weights)}}),
+    ):
+        made = run.parent / kind
+        shutil.copytree(run, made)
+        write_json(made / "manifest.json", {"kind": kind, "base": base, **more})
+        assert verify.verified(made)
+        (made / weights.name).write_text("other", encoding="utf-8")
+        assert not verify.verified(made)
+    assert capsys.readouterr().out.count("1 of 4 hashes") == 2
+
+
+def test_the_card_holds_figures_and_hashes(run: Path):
+    write_json(run / "eval/metrics.json", [LINE])
+    publish.main(["--adapter", "kpi"])
+    card = (run / "README.md").read_text(encoding="utf-8")
+    written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    assert yaml.safe_load(card.split("---")[1])["library_name"] == "peft"
+    assert "| kpi: facts | 100 | 0.1 | 0.99 | 0.9 | yes |" in card
+    assert (
+        written["weights"] in card and written["data"]["files"][0]["sha256"] in card and written["fingerprint"] in card
+    )
+
+
+def test_pushing_is_a_dry_run_unless_told_otherwise(run: Path, monkeypatch, capsys):
+    write_json(run / "eval/metrics.json", [LINE])
+    monkeypatch.setattr(publish, "upload", lambda *_: pytest.fail("it was uploaded"))
+    publish.main(["--adapter", "kpi", "--push", "me/kpi"])
+    told = capsys.readouterr().out
+    assert "nothing was uploaded" in told and "adapter_model.safetensors" in told and "DRY=0" in told
+    assert "train.log" not in told and "config.yml" not in told, "only what is needed leaves"
+
+
+def test_dry_0_uploads_the_same_files(run: Path, monkeypatch):
+    write_json(run / "eval/metrics.json", [LINE])
+    sent = []
+    monkeypatch.setattr(publish, "upload", lambda *told: sent.append(told))
+    publish.main(["--adapter", "kpi", "--push", "me/kpi", "--dry", "0"])
+    [(folder, repo, names)] = sent
+    assert folder == run and repo == "me/kpi" and set(names) <= set(publish.FILES) and "README.md" in names
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [([], "it was never evaluated"), ([LINE | {"passed": False}], "gate failed: kpi/facts")],
+)
+def test_what_failed_is_not_published(run: Path, lines: list, reason: str):
+    write_json(run / "eval/metrics.json", lines)
+    with pytest.raises(UserError, match=reason):
+        publish.main(["--adapter", "kpi", "--push", "me/kpi"])
+
+
+def test_damaged_weights_are_not_published(run: Path):
+    write_json(run / "eval/metrics.json", [LINE])
+    (run / "adapter_model.safetensors").write_text("other", encoding="utf-8")
+    with pytest.raises(UserError, match=r"weights .* is not the recorded one"):
+        publish.main(["--adapter", "kpi", "--push", "me/kpi"])
+
+
+@pytest.mark.parametrize("repo", ["kpi", "a/b/c", "../x/y", "me/", "-x/y", "a b/c"])
+def test_a_repository_that_is_none_is_refused(run: Path, repo: str):
+    with pytest.raises(UserError, match="is not a repository of the Hub"):
+        publish.main(["--adapter", "kpi", f"--push={repo}"])
