@@ -110,9 +110,11 @@ def refuse(run: Path) -> None:
 
 def upload(run: Path, repo: str, names: list[str]) -> None:
     """Creates the repository, private, and commits the files; the token is the Hub client's own."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    except ImportError:
+        raise UserError("the Hub's client is not installed", next="make setup") from None
     try:
         api = HfApi()
         api.create_repo(repo, private=True, exist_ok=True)
