@@ -50,9 +50,11 @@ class Catalog:
         return {name: weight for name, weight in {**own, **(given or {})}.items() if weight}
 
     def lora(self, weights: Mapping[str, float]) -> list[dict]:
-        """The engine's form of those weights; what is not named has weight 0 there."""
-        order = list(self.adapters)
-        return [{"id": order.index(name), "scale": weights[name]} for name in order if name in weights]
+        """The engine's form of those weights: every adapter by id, those that are not meant at 0.
+
+        Never an empty list: llama.cpp takes that for "as before" and goes on from a prefix of another adapter.
+        """
+        return [{"id": index, "scale": float(weights.get(name, 0))} for index, name in enumerate(self.adapters)]
 
 
 def of(runs: Path) -> Catalog:

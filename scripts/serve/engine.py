@@ -1,8 +1,9 @@
 """llama.cpp in this process (the xllamacpp wheel): one base, every adapter loaded, weights given per request.
 
 Its own HTTP server listens on a random loopback port behind a key that nobody else knows; the front talks to it.
-Two settings matter. `cache_ram_mib = 0`: its host-memory prompt cache forgets which adapter computed a prefix and
-hands it to another one. And LoRA weights go with every request: what is not named is off.
+Two things keep adapters apart. `cache_ram_mib = 0`: its host-memory prompt cache forgets which adapter computed a
+prefix and hands it to another one. And every request names the weight of every adapter, 0 for those it does not mean:
+with an empty list a slot goes on from the prefix that its last adapter computed.
 """
 
 import asyncio
@@ -53,7 +54,7 @@ class Engine:
         self._session = aiohttp.ClientSession(
             self.url,
             headers={"Authorization": f"Bearer {self._key}"},
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),  # the engine drops idle connections unannounced
             timeout=aiohttp.ClientTimeout(total=None),
             read_bufsize=2**22,
         )

@@ -21,7 +21,7 @@ from scripts.serve.request import BadRequest, parse
 
 log = logging.getLogger("serve")
 SERVICE, SETTINGS, ACTIVE = web.AppKey("service", Service), web.AppKey("settings"), web.AppKey("active", dict)
-MODEL = "model"
+MODEL = web.RequestKey("model", str)
 OPEN_PATHS = {"/health", "/"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
