@@ -1,7 +1,7 @@
 """Makes one adapter out of several: the exact weighted sum, or an approximation whose error is shown.
 
-Run as: make stack STACK=schema-kpi [PROFILE=…] [FORCE=1] [METHOD=all] / python -m scripts.stack --stack schema-kpi
-METHOD=all writes nothing and shows the error of every method against the exact sum.
+Run as: make stack STACK=schema-kpi [PROFILE=…] [FORCE=1] [COMPARE=1] / python -m scripts.stack --stack schema-kpi
+COMPARE=1 writes nothing and shows the error of every method against the exact sum.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 from scripts import arguments
-from scripts.errors import UserError, main_of
+from scripts.errors import main_of
 from scripts.files import sha256
 from scripts.model import compatible, stackfile
 from scripts.model.stackfile import StackFile
@@ -23,16 +23,10 @@ def main(argv: Sequence[str]) -> None:
     arguments.add(parser, "STACK", "the stack: a file of configs/stacks/")
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
     arguments.add(parser, "FORCE", "1 replaces what is there")
-    arguments.add(
-        parser, "METHOD", "all shows every method's error and writes nothing; the method itself is the file's"
-    )
+    arguments.add(parser, "COMPARE", "1 shows every method's error and writes nothing")
     options = parser.parse_args(argv)
     found = stackfile.read(options.stack)
-    if options.method not in ("", "all"):
-        raise UserError(
-            f"METHOD={options.method}: the method stands in {shown(STACKS / f'{found.name}.yml')}", next="edit it there"
-        )
-    if options.method:
+    if options.compare:
         return compare(found, stackfile.runs_of(found, options.profile))
     make(found, options.profile, bool(options.force))
     return None

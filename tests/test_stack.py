@@ -255,7 +255,7 @@ def test_approximations_say_their_error(runs, capsys, method):
 
 
 def test_compare_shows_every_method_and_writes_nothing(runs, capsys):
-    verb.main(["--stack", "pair", "--method", "all"])
+    verb.main(["--stack", "pair", "--compare", "1"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12 and sum("needs equal ranks" in line for line in lines) == 5
     assert not (runs / "pair").exists()
