@@ -7,6 +7,9 @@ weights, one fp32 constant per 256 of those); AdamW's two moments, in 8 bits wit
 """
 
 import math
+import re
+from functools import cache
+from pathlib import Path
 
 from scripts.cost import adapterfile
 from scripts.cost.architecture import Architecture
@@ -16,8 +19,13 @@ GB = 1e9
 NF4_BLOCK, CONSTANTS_BLOCK, MOMENTS_BLOCK = 64, 256, 256
 #: Below this many elements bitsandbytes keeps a moment in fp32.
 SMALLEST_8BIT = 4096
-#: Python, torch and Axolotl before a model is loaded, on a CPU: measured as the resident size after the import.
-PROCESS_CPU = 0.75 * GB
+#: Python, torch and Axolotl before a model is loaded, on a CPU: measured, with the rows tokenised.
+PROCESS_CPU = 0.93 * GB
+#: Of what comes and goes in a step, glibc holds on to this share besides, because every batch has another shape.
+#: Fitted to two trainings of the embedded base (peaks of 3.2 GB in fp32 and 5.7 GB with CpuStep, both within 8 %).
+LEFTOVERS_CPU = 0.7
+#: oneDNN compiles a bf16 kernel for each shape it meets and keeps 1,024 of them: measured, 0.9 MB each.
+KERNELS_CPU = 0.9 * GB
 #: CUDA's context, cuBLAS workspaces and the allocator's leftovers: an assumption until a GPU is measured.
 PROCESS_CUDA = 1.2 * GB
 
@@ -32,18 +40,40 @@ def parts(architecture: Architecture, config: dict, steps: Steps, cuda: bool) ->
     found["adapter"] = trainable * float(adapterfile.width(config))
     found["gradients"] = trainable * float(adapterfile.width(config))
     found["optimizer state"] = optimizer(architecture, config)
-    found["activations"] = activations(architecture, config, steps.widest, steps.longest)
+    found["activations"] = activations(architecture, config, steps, cuda)
     found["logits and their loss"] = logits(architecture, config, steps)
     if cuda:
         found["CUDA context, libraries"] = PROCESS_CUDA
     else:
+        found["left over by the allocator"] = LEFTOVERS_CPU * (found["activations"] + found["logits and their loss"])
+        if size(config) < element(config):
+            found["compiled kernels"] = KERNELS_CPU
         found["Python, torch, Axolotl"] = PROCESS_CPU
     return found
 
 
 def element(config: dict) -> int:
-    """Bytes of an element of weights and activations."""
+    """Bytes of an element of the base's weights."""
     return 2 if config.get("bf16") or config.get("fp16") else 4
+
+
+def size(config: dict) -> int:
+    """Bytes of an element of an activation: 2 as well where our plugin casts an fp32 base's products on this CPU."""
+    return 2 if plugin(config, "CpuStep") and cpu_has_bf16() else element(config)
+
+
+@cache
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies in bfloat16, as the plugin finds out by torch."""
+    try:
+        return bool(re.search(r"\b(avx512_bf16|amx_tile)\b", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+    except OSError:
+        return False
+
+
+def plugin(config: dict, *names: str) -> bool:
+    """Whether one of these plugins of ours is on."""
+    return any(each.endswith(names) for each in config.get("plugins", ()))
 
 
 def weights(architecture: Architecture, config: dict) -> float:
@@ -70,44 +100,70 @@ def optimizer(architecture: Architecture, config: dict) -> float:
     return total
 
 
-def activations(architecture: Architecture, config: dict, tokens: int, longest: int) -> float:
-    """What autograd keeps of `tokens` slots: every block's insides, or every block's input and one block's insides."""
-    block = tokens * block_bytes(architecture, config)
-    if config["attn_implementation"] == "eager":
-        block += 2 * tokens * min(longest, config["sequence_len"]) * architecture.heads * element(config)
+def activations(architecture: Architecture, config: dict, steps: Steps, cuda: bool) -> float:
+    """What autograd keeps of the widest batch: every block's insides, or every block's input and one block's insides."""
+    worst = max((slots * block_bytes(architecture, config, row, cuda) for slots, row in steps.shapes), default=0.0)
+    copies = cast(architecture, config)
     if config.get("gradient_checkpointing"):
-        return architecture.layers * tokens * architecture.hidden * element(config) + block
-    return architecture.layers * block
+        kept = architecture.layers * steps.widest * architecture.hidden * size(config)
+        return kept + worst + copies / architecture.layers
+    return architecture.layers * worst + copies
 
 
-def block_bytes(architecture: Architecture, config: dict) -> float:
-    """Bytes a token that one block keeps for its backward pass.
+def block_bytes(architecture: Architecture, config: dict, row: int, cuda: bool) -> float:
+    """Bytes a token of a row that long that one block keeps for its backward pass.
 
-    Both norms keep their input in fp32 and give theirs to LoRA's A; attention keeps q, k, v, its output and the
-    same as o_proj takes it; the gated MLP keeps gate, silu(gate), up and their product; each LoRA its middle and,
-    with dropout, its own input and a mask.
+    Both norms keep their input in fp32; the gated MLP keeps gate, silu(gate) and up; attention keeps q, k, v (both
+    repeated for each query head where the kernel asks for it), its output, and without a fused kernel the scores;
+    LoRA keeps what goes into A (a copy for each layer where autocast casts it), its middle, and the dropout mask.
     """
-    size, hidden, inner = element(config), architecture.hidden, architecture.intermediate
-    query, value = architecture.heads * architecture.head, architecture.kv_heads * architecture.head
-    norms = 2 * hidden * 4 + 2 * hidden * size
-    attention = (3 * query + 2 * value) * size
-    mlp = 4 * inner * size
-    targets = architecture.linears if config.get("lora_target_linear") else config["lora_target_modules"]
-    middles = len(targets) * config["lora_r"] * size
-    dropped = 0
-    if config.get("lora_dropout"):
-        wanted = {each.split(".")[-1] for each in targets}
-        inputs = [before for name, (before, _) in architecture.linears.items() if name.split(".")[-1] in wanted]
-        dropped = sum(inputs) * (size + 1)
-    return norms + attention + mlp + middles + dropped
+    each, query = size(config), architecture.heads * architecture.head
+    targets = targeted(architecture, config)
+    inputs = sum(architecture.linears[name][0] for name in targets)
+    shared = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
+    if each == 4:  # no cast, so layers that read the same keep it once
+        inputs = sum(
+            {
+                shared.get(name.split(".")[-1], name.split(".")[-1]): architecture.linears[name][0] for name in targets
+            }.values()
+        )
+    dropped = (
+        sum(architecture.linears[name][0] for name in targets) * (1 if cuda else 4) if config.get("lora_dropout") else 0
+    )
+    kept = 3 * architecture.intermediate + inputs + len(targets) * config["lora_r"]
+    return 8 * architecture.hidden + kept * each + attention(architecture, config, row, each, query) + dropped
+
+
+def attention(architecture: Architecture, config: dict, row: int, each: int, query: int) -> float:
+    """Bytes a token that attention keeps beside what o_proj's LoRA keeps."""
+    kind = config.get("attn_implementation")
+    if kind == "eager":
+        return 3 * query * each + architecture.heads * row * (4 + (each if each == 2 else 0))
+    if kind == "sdpa" and not config.get("sdpa_varlen"):
+        return (3 + (each == 2)) * query * each + row * each
+    return (2 * query + 2 * architecture.kv_heads * architecture.head) * each
+
+
+def targeted(architecture: Architecture, config: dict) -> list[str]:
+    """The linear layers of a block that get an adapter."""
+    wanted = config.get("lora_target_modules", ())
+    return [name for name in architecture.linears if config.get("lora_target_linear") or name.split(".")[-1] in wanted]
+
+
+def cast(architecture: Architecture, config: dict) -> float:
+    """16-bit copies of fp32 weights (LoRA's, an fp32 base's) that autocast makes and the backward pass needs."""
+    if size(config) == 4:
+        return 0.0
+    own = 2.0 * adapterfile.trainable(architecture, config) if adapterfile.width(config) == 4 else 0.0
+    output = architecture.vocabulary * architecture.hidden
+    return own + (2.0 * (architecture.linear + output) if element(config) == 4 else 0.0)
 
 
 def logits(architecture: Architecture, config: dict, steps: Steps) -> float:
     """Logits, their fp32 copy, log-softmax and two gradients, for trained positions only where our plugin is on."""
-    only = any(each.endswith("TrainedLogits") for each in config.get("plugins", ()))
-    positions = steps.widest_trained if only else steps.widest
+    positions = steps.widest_trained if plugin(config, "TrainedLogits", "CpuStep") else steps.widest
     if config.get("chunked_cross_entropy"):
         chunks = config.get("chunked_cross_entropy_num_chunks", 8)
-        return positions * architecture.vocabulary * (2 * element(config) + 12 / chunks)
-    copies = 2 + 12 if element(config) == 2 else 16
+        return positions * architecture.vocabulary * (2 * size(config) + 12 / chunks)
+    copies = 2 + 12 if size(config) == 2 else 16
     return float(positions * architecture.vocabulary * copies)

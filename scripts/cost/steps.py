@@ -22,7 +22,7 @@ MEGA = 50
 
 @dataclass(frozen=True)
 class Steps:
-    """A whole training. `slots`: tokens with padding; `widest`: those of its largest batch; `longest`: its longest row."""
+    """A whole training; `slots` are tokens with padding, `shapes` the (slots, slots of a row) that batches have."""
 
     how: str
     steps: int
@@ -32,8 +32,8 @@ class Steps:
     slots: int
     rows: int
     dropped: int
-    longest: int
     widest: int
+    shapes: frozenset[tuple[int, int]]
     widest_trained: int
     exact: bool
 
@@ -47,7 +47,7 @@ def plan(config: dict, rows: Rows) -> Steps:
     """What training under this config does with these rows."""
     lengths, trained, dropped = taken(config, rows)
     if not lengths:
-        return Steps("nothing to train", 0, 0, 0, 0, 0, 0, dropped, 0, 0, 0, rows.exact)
+        return Steps("nothing to train", 0, 0, 0, 0, 0, 0, dropped, 0, frozenset(), 0, rows.exact)
     accumulate = config["gradient_accumulation_steps"]
     first = epoch(config, lengths, 0)
     an_epoch = max(1, math.ceil(len(first) / accumulate))
@@ -56,6 +56,7 @@ def plan(config: dict, rows: Rows) -> Steps:
         # Axolotl counts its own steps first, with micro_batch_size rows each, and takes the fewer.
         rows_a_step = config["micro_batch_size"] * accumulate
         steps = min(config["max_steps"], math.ceil(len(lengths) * config["num_epochs"] / rows_a_step))
+    packing = config.get("sample_packing")
     made = list(run(config, lengths, first, steps, accumulate))
     widths = [slots(config, [lengths[row] for row in batch]) for batch in made]
     return Steps(
@@ -67,8 +68,10 @@ def plan(config: dict, rows: Rows) -> Steps:
         slots=sum(widths),
         rows=sum(map(len, made)),
         dropped=dropped,
-        longest=max(lengths),
         widest=max(widths),
+        shapes=frozenset(
+            (each, each // (1 if packing else len(batch))) for each, batch in zip(widths, made, strict=True)
+        ),
         widest_trained=max(sum(trained[row] for row in batch) for batch in made),
         exact=rows.exact and "batch_tokens" in config and not config.get("val_set_size"),
     )

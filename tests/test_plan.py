@@ -1,0 +1,280 @@
+"""What make plan says: on toy configs and rows where the numbers can be worked out, and on the repository's own."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from scripts import plan
+from scripts.config import adapter, profile
+from scripts.cost import architecture, before, defaults, difference, estimate, figures, gpus, page, steps, tokens
+from scripts.cost.page import Section
+from scripts.cost.tokens import Rows
+from scripts.errors import UserError
+from scripts.paths import ROOT
+from scripts.run.batches import batches
+
+PLAIN = {
+    "base_model": "meta-llama/Meta-Llama-3-8B-Instruct",
+    "adapter": "lora",
+    "lora_r": 32,
+    "lora_alpha": 64,
+    "lora_target_modules": ["q_proj", "v_proj"],
+    "datasets": [{"path": "datasets/kpi/train.jsonl"}],
+    "sequence_len": 100,
+    "micro_batch_size": 2,
+    "gradient_accumulation_steps": 4,
+    "num_epochs": 2,
+    "optimizer": "adamw_torch",
+    "learning_rate": 0.0002,
+    "attn_implementation": "sdpa",
+    "bf16": True,
+    "seed": 42,
+}
+
+
+def rows(*lengths: int) -> Rows:
+    return Rows(lengths, [length // 2 for length in lengths], "counted", True)
+
+
+def test_steps_of_plain_batches_round_up_twice():
+    # 21 rows are 11 batches of 2, 3 steps of 4 batches; two epochs of that
+    found = steps.plan(PLAIN, rows(*[40] * 21))
+    assert (found.steps, found.epochs, found.rows, found.tokens) == (6, 2.0, 42, 42 * 40)
+    assert found.slots == 42 * 64, "Axolotl pads each batch to a multiple of 64"
+    assert not found.exact
+
+
+def test_rows_that_do_not_fit_are_dropped_and_said():
+    found = steps.plan(PLAIN | {"num_epochs": 1}, rows(1, 2, 100, 101))
+    assert (found.dropped, found.tokens) == (2, 102)
+
+
+def test_token_batches_are_the_sampler_s_own_over_axolotl_s_order():
+    lengths = [10 + (7 * each) % 83 for each in range(500)]
+    config = PLAIN | {"batch_tokens": 1000, "pad_to_multiple_of": 1, "gradient_accumulation_steps": 1}
+    found = steps.plan(config, rows(*lengths))
+    order, _, _ = steps.taken(config, rows(*lengths))
+    assert sorted(order) == sorted(lengths) and order != lengths
+    epochs = [batches(order, 1000, 42), batches(order, 1000, 43)]
+    assert found.exact and found.tokens == 2 * sum(lengths)
+    assert found.slots == sum(len(b) * max(order[row] for row in b) for epoch in epochs for b in epoch)
+
+
+def test_the_order_is_that_of_datasets():
+    from datasets import Dataset
+
+    lengths = list(range(2, 90))
+    shuffled = Dataset.from_dict({"length": lengths}).shuffle(seed=42)["length"]
+    assert steps.taken(PLAIN, rows(*lengths))[0] == list(shuffled)
+
+
+def test_max_steps_ends_early_and_cuts_the_tokens():
+    config = PLAIN | {"batch_tokens": 80, "gradient_accumulation_steps": 1, "max_steps": 5, "pad_to_multiple_of": 1}
+    found = steps.plan(config, rows(*[40] * 80))
+    assert (found.steps, found.tokens, found.padding, found.epochs) == (5, 400, 0.0, 0.125)
+
+
+def test_packing_fills_bins_first_fit_and_pads_them_whole():
+    assert steps.packed([0, 1, 2, 3], [60, 50, 40, 50], 100, 200) == [[0, 2], [1, 3]]
+    assert steps.packed([0, 1, 2], [10, 10, 10], 100, 2) == [[0, 1], [2]]
+    found = steps.plan(PLAIN | {"sample_packing": True, "num_epochs": 1}, rows(60, 50, 40, 50))
+    assert (found.slots, found.padding) == (200, 0.0)
+
+
+def test_nothing_to_train_is_no_crash():
+    assert steps.plan(PLAIN, rows(1, 1)).steps == 0
+
+
+@pytest.mark.parametrize("name", adapter.names())
+@pytest.mark.parametrize("chosen", profile.names())
+def test_every_adapter_is_planned_under_every_profile(name, chosen):
+    title, sections = plan.planned(name, chosen)
+    assert name in title and chosen in title
+    for form in page.FORMATS.values():
+        text = form(title, sections)
+        assert "trainable parameters" in text and "adapter" in text and "steps" in text
+
+
+def test_plan_is_light():
+    code = (
+        "import sys; from scripts import plan; plan.planned('unimed-attendant', 'gpu', 'HEAD');"
+        "heavy = {'torch', 'transformers', 'axolotl', 'peft', 'datasets', 'pandas', 'pyarrow'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "ref", ["--output=x", "-x", "a..b", "HEAD:configs", "x; touch p", "$(touch p)", "a\nb", "", "a b"]
+)
+def test_a_ref_that_is_none_reaches_no_git(ref, monkeypatch):
+    monkeypatch.setattr(before.subprocess, "run", lambda *_, **__: pytest.fail("git was called"))
+    with pytest.raises(UserError, match="is not a branch, tag or commit"):
+        before.commit_of(ref)
+
+
+def test_an_unknown_ref_names_the_next_command():
+    with pytest.raises(
+        UserError, match="git knows no such branch, tag or commit here\nnext: git fetch origin no-such-ref"
+    ):
+        before.commit_of("no-such-ref")
+
+
+def test_a_file_that_was_not_there_is_empty():
+    assert before.show(before.commit_of("HEAD"), ROOT / "configs" / "no-such.yml") == ""
+    assert (
+        before.document(before.commit_of("HEAD"), ROOT / "configs" / "kpi.yml")["lora_r"]
+        == adapter.load("kpi")["lora_r"]
+    )
+
+
+def test_against_the_same_commit_only_data_and_edits_differ():
+    there = before.at("HEAD", "kpi", "gpu")
+    assert difference.configs(there.config, there.config) == [] and list(difference.data(there.lock, there.lock)) == []
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ({"learning_rate": 0.0002}, {"learning_rate": 0.0001}, "learning_rate 0.0002 → 0.0001 (half; the size of each step)"),
+        ({"micro_batch_size": 4}, {"micro_batch_size": 6}, "micro_batch_size 4 → 6 (+50%)"),
+        ({"bf16": True}, {"bf16": False}, "bf16 true → false"),
+        ({}, {"torch_compile": True}, "torch_compile (not set) → true"),
+        ({"lora_target_modules": ["q_proj", "k_proj"]}, {"lora_target_modules": ["q_proj", "o_proj"]},
+         "lora_target_modules: without k_proj, with o_proj"),
+        ({"lora_r": 32, "lora_alpha": 64}, {"lora_r": 16, "lora_alpha": 64}, "lora_r 32 → 16 (half; alpha / rank 2 → 4)"),
+    ],
+)  # fmt: skip
+def test_a_change_is_said_by_its_meaning(old, new, said):
+    assert difference.configs(old, new) == [said]
+
+
+def test_where_a_run_is_made_is_no_change():
+    assert difference.configs({"output_dir": "a", "dataset_prepared_path": "b"}, {"output_dir": "c"}) == []
+
+
+def test_half_the_rank_halves_the_parameters():
+    table = gpus.table()
+    old, new = (estimate.estimate(PLAIN | {"lora_r": rank}, rows(*[40] * 20), table) for rank in (32, 16))
+    told = list(difference.effects(old, new))
+    assert "trainable parameters 13.6 M → 6.82 M (half)" in told
+    assert not any(each.startswith("steps") for each in told)
+
+
+def test_data_is_compared_by_kind():
+    old = {"train": {"sha256": "a", "rows": 10, "tokens": 100, "kinds": {"greeting": 4, "facts": 6}}}
+    new = {"train": {"sha256": "b", "rows": 12, "tokens": 130, "kinds": {"greeting": 7, "facts": 5}}}
+    assert list(difference.data(old, new)) == ["train.jsonl: rows 10 → 12, tokens 100 → 130, greeting +3, facts -1"]
+    assert list(difference.data(old, {"train": old["train"] | {"sha256": "c"}})) == [
+        "train.jsonl: other rows, as many of each kind"
+    ]
+
+
+def test_without_rows_the_lock_stands_and_says_so():
+    found = tokens.from_lock("unimed-attendant")
+    counted = tokens.lock("unimed-attendant")["train"]
+    assert len(found.lengths) == counted["rows"] and not found.exact
+    assert "make dataset ADAPTER=unimed-attendant" in found.how
+
+
+def test_without_rows_and_lock_the_next_command_is_said(monkeypatch):
+    monkeypatch.setattr(tokens, "lock", lambda _: {})
+    with pytest.raises(UserError, match="neither rows nor data.lock.json\nnext: make dataset ADAPTER=kpi"):
+        tokens.from_lock("kpi")
+
+
+def test_an_unknown_base_says_where_its_config_goes():
+    with pytest.raises(
+        UserError,
+        match=r"Mistral-7B can't be planned; described are: meta-llama-3-8b-instruct, qwen2.5-32b-instruct\nnext: put",
+    ):
+        architecture.of({"base_model": "mistralai/Mistral-7B"})
+
+
+def test_a_base_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="model_type 'mamba'"):
+        architecture.parse({"model_type": "mamba"})
+
+
+def test_less_memory_with_four_bits_eight_bit_optimizer_and_checkpoints():
+    def total(**keys):
+        return estimate.estimate(PLAIN | keys, rows(*[90] * 64), gpus.table()).total
+
+    assert total(load_in_4bit=True) < total(load_in_8bit=True) < total()
+    assert total(optimizer="adamw_8bit") < total()
+    assert total(gradient_checkpointing=True) < total()
+    assert total(chunked_cross_entropy=True) < total()
+    assert total() < total(lora_dropout=0.1)
+
+
+def test_the_guide_s_32b_fits_80_gb_and_no_24_gb():
+    config = profile.resolve("unimed-attendant", "gpu")
+    found = estimate.estimate(config, rows(*[110] * 1000), gpus.table())
+    fits = {place.name: place.fits for place in found.places}
+    assert fits["H100"] and not fits["L4"]
+
+
+def test_a_mistake_in_the_table_of_gpus_has_its_place(tmp_path, monkeypatch):
+    file = tmp_path / "gpus.yml"
+    file.write_text("utilisation: 0.4\nceiling: 0.8\ngpus:\n  - {name: X, memory: 0, tflops: 1, dolars: 2}\n")
+    monkeypatch.setattr(gpus, "FILE", file)
+    with pytest.raises(UserError) as error:
+        gpus.table()
+    assert "gpus.yml:4:15: $.gpus[0].memory: 0 is not more than 0" in str(error.value)
+    assert "did you mean 'dollars'?" in str(error.value)
+
+
+def test_markdown_from_a_config_can_not_become_markup():
+    made = page.markdown("a|b", [Section("t", ["@team <img src=x> [x](http://y) #1"], code="```\n# not a heading")])
+    assert "@team" not in made and " <img" not in made and "http://" not in made and "\\#1" in made
+    assert "````yaml\n```" in made
+
+
+def test_numbers_as_people_read_them():
+    assert (figures.count(9_768_960), figures.size(39_131_224), figures.hours(0.22)) == ("9.77 M", "39.1 MB", "13 min")
+    assert [figures.change(*each) for each in ((2, 1), (1, 1.5), (1, 7), (0, 3))] == ["half", "+50%", "7 times", ""]
+
+
+def test_what_axolotl_adds_depends_on_the_config():
+    said = {key for key, *_ in defaults.switched_on(PLAIN | {"gradient_checkpointing": True})}
+    assert said == {"lora_*_kernel", "gradient_checkpointing_kwargs", "peft_autocast_adapter_dtype"}
+    assert not list(defaults.switched_on(profile.resolve("kpi", "cpu")))
+
+
+def test_a_broken_row_has_its_line(tmp_path):
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"messages": []}\n{"rows": 1}\n')
+    with pytest.raises(UserError, match=r"train.jsonl:2: not a training row"):
+        tokens.messages([file.read_bytes()], [file])
+
+
+def test_lengths_are_kept_until_the_rows_change(tmp_path, monkeypatch):
+    config = profile.resolve("kpi", "cpu")
+    tokenizer = tokens.tokenizer_file(config)
+    if tokenizer is None:
+        pytest.skip("the embedded base is not made here (make base)")
+    file, counted = tmp_path / "train.jsonl", []
+    monkeypatch.setattr(tokens, "OUTPUTS", tmp_path)
+    count = tokens.count
+    monkeypatch.setattr(tokens, "count", lambda *each: counted.append(1) or count(*each))
+    row = {"messages": [{"role": "user", "content": "Oi"}, {"role": "assistant", "content": "Olá!"}]}
+    for lines in (1, 1, 2):
+        file.write_text((json.dumps(row) + "\n") * lines)
+        lengths, trained = tokens.kept("kpi", config, [file], tokenizer)
+        assert len(lengths) == lines and 0 < trained[0] < lengths[0]
+    assert len(counted) == 2
+
+
+def test_the_plan_reads_a_run_that_is_not_complete(tmp_path):
+    said, written = before.state(tmp_path, {}, [])
+    assert "not trained yet" in said and written == {}
+
+
+def test_estimates_are_marked():
+    assert replace(rows(1), exact=False).exact is False
+    found = tokens.measure("kpi", profile.resolve("kpi", "gpu"))
+    assert not found.exact and "estimated" in found.how
