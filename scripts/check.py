@@ -109,7 +109,7 @@ def across(documents: list[tuple[Document, str]]) -> Iterator[Problem]:
     for document, kind in documents:
         if kind == "adapter":
             yield from crossfile.adapter_problems(document)
-            yield from crossfile.long_rows(document)
+            yield from crossfile.long_rows(document.value)
         elif kind == "profile":
             yield from crossfile.profile_problems(document, adapters)
         elif kind == "stack":

@@ -11,7 +11,7 @@ import made_configs
 import pytest
 import yaml
 
-from scripts.config import schema, yamlfile
+from scripts.config import adapter, profile, schema, yamlfile
 
 pytestmark = pytest.mark.slow
 MACHINES = [(1, "sm_90", True), (8, "sm_80", True), (1, None, False)]  # GPUs, compute capability, bf16
@@ -79,6 +79,15 @@ def test_what_we_accept_axolotl_takes_and_uses(verdict):
                 wrong.append(f"{type(error).__name__}: {str(error)[:200]}")
     assert wrong == []
     assert set(made_configs.KEYS) - used == set(), "a key was never tried"
+
+
+def test_every_adapter_under_every_profile(verdict):
+    runs = [(name, each) for name in adapter.names() for each in profile.names()]
+    assert len(runs) >= 6
+    for name, each in runs:
+        config = profile.resolve(name, each)
+        for machine in MACHINES:
+            assert list(ignored(config, verdict(config, machine))) == [], (name, each)
 
 
 def test_axolotls_own_examples_are_told_apart(verdict):

@@ -18,6 +18,7 @@ TOKENS = {
     "outputs/smollm2-135m-instruct/base": ("<|im_end|>", ("<|endoftext|>",)),
 }
 PLUGIN = re.compile(r"^class (\w+)\(BasePlugin\)", re.MULTILINE)
+LEAST = 1.8  # bytes of a row, its JSON included, to a token: no row that is shorter needs counting
 CHARACTERS = 2.5  # of Portuguese to a token: fewer than any of these tokenizers needs, so that the estimate is high
 
 
@@ -95,6 +96,8 @@ def profile_problems(document: Document, adapters: list[Document]) -> Iterator[P
         found = [schema.located(document, found) for found in schema.findings(config, "run")]
         for problem in [*found, *run_problems(document, config)]:
             yield replace(problem, message=f"with adapter {each.file.stem}: {problem.message}")
+        if not found and config["sequence_len"] != each.value["sequence_len"]:
+            yield from long_rows(config, f" under the profile {document.file.stem}")
 
 
 def stack_problems(document: Document, configs: dict[str, dict]) -> Iterator[Problem]:
@@ -148,10 +151,9 @@ def kinds_of(file: Path) -> set[str]:
     return found - {None}
 
 
-def long_rows(document: Document) -> Iterator[Problem]:
+def long_rows(config: dict, where: str = "") -> Iterator[Problem]:
     """Rows that would not fit into sequence_len: Axolotl drops those without a word. Estimated from characters,
     counted where a base with its tokenizer lies in outputs/."""
-    config = document.value
     limit, tokens = config["sequence_len"], config.get("special_tokens", {})
     chat = ROOT / config["chat_template_jinja"]
     text = chat.read_text(encoding="utf-8") if chat.is_file() else ""
@@ -159,15 +161,15 @@ def long_rows(document: Document) -> Iterator[Problem]:
     for each in config["datasets"]:
         file = ROOT / each["path"]
         for number, line in enumerate(file.read_bytes().splitlines() if file.exists() else (), 1):
-            if len(line) < limit * CHARACTERS:
-                continue  # shorter than the limit whatever the tokenizer
+            if len(line) < limit * LEAST:
+                continue
             counter = counter or token_counter(config["base_model"])
             try:
                 length = counter(template.render(text, json.loads(line)["messages"], tokens))
             except (ValueError, LookupError, TypeError):
                 continue  # the gates say what is wrong with it
             if length > limit:
-                told = f"about {length} tokens, and sequence_len is {limit}: Axolotl would drop the row"
+                told = f"about {length} tokens, and sequence_len is {limit}{where}: Axolotl would drop the row"
                 yield Problem(shown(file), number, 0, "$.messages", told, "shorten it, or raise sequence_len")
 
 
