@@ -163,6 +163,7 @@ def checkout(root: Path, names: tuple[str, ...], **changes: object) -> Path:
     for name in names:
         folder = root / "datasets" / name
         folder.mkdir(parents=True)
+        shutil.copyfile(CODE / "datasets/unimed-attendant/tools.json", folder / "tools.json")
         (folder / "train.jsonl").write_text("".join(rows(name)), encoding="utf-8")
     return root
 
@@ -171,7 +172,7 @@ def rows(name: str, count: int = 64) -> list[str]:
     """Rows of the kinds that the adapters have: plain turns, a tool call, its result and the answer after it."""
     made = []
     for number in range(count):
-        cpf = f"{12345678000 + number}"
+        cpf = f"{12345678910 + number}"  # none passes the check digits
         messages = [
             {"role": "user", "content": f"{name}: qual é o número {number}?"},
             {"role": "assistant", "content": f"É {number * 7}."},
