@@ -140,13 +140,15 @@ def test_against_the_same_commit_only_data_and_edits_differ():
 @pytest.mark.parametrize(
     "old, new, said",
     [
-        ({"learning_rate": 0.0002}, {"learning_rate": 0.0001}, "learning_rate 0.0002 → 0.0001 (half; the size of each step)"),
+        ({"learning_rate": 0.0002}, {"learning_rate": 0.0001},
+         "learning_rate 0.0002 → 0.0001 (half; the size of each step)"),
         ({"micro_batch_size": 4}, {"micro_batch_size": 6}, "micro_batch_size 4 → 6 (+50%)"),
         ({"bf16": True}, {"bf16": False}, "bf16 true → false"),
         ({}, {"torch_compile": True}, "torch_compile (not set) → true"),
         ({"lora_target_modules": ["q_proj", "k_proj"]}, {"lora_target_modules": ["q_proj", "o_proj"]},
          "lora_target_modules: without k_proj, with o_proj"),
-        ({"lora_r": 32, "lora_alpha": 64}, {"lora_r": 16, "lora_alpha": 64}, "lora_r 32 → 16 (half; alpha / rank 2 → 4)"),
+        ({"lora_r": 32, "lora_alpha": 64}, {"lora_r": 16, "lora_alpha": 64},
+         "lora_r 32 → 16 (half; alpha / rank 2 → 4)"),
     ],
 )  # fmt: skip
 def test_a_change_is_said_by_its_meaning(old, new, said):
@@ -183,7 +185,7 @@ def test_without_rows_the_lock_stands_and_says_so():
 
 def test_without_rows_and_lock_the_next_command_is_said(monkeypatch):
     monkeypatch.setattr(tokens, "lock", lambda _: {})
-    with pytest.raises(UserError, match="neither rows nor data.lock.json\nnext: make dataset ADAPTER=kpi"):
+    with pytest.raises(UserError, match=r"neither rows nor data.lock.json\nnext: make dataset ADAPTER=kpi"):
         tokens.from_lock("kpi")
 
 

@@ -90,6 +90,9 @@ def state(run: Path, resolved: dict, data: list[Path]) -> tuple[str, dict]:
     told = {"config": "the config", "data": "the data", "base": "the base", "template": "the chat template",
             "code": "training code", "versions": "versions of libraries"}  # fmt: skip
     changed = [words for key, words in told.items() if written.get(key) != made_from[key]]
+    old, new = written.get("code", {}), made_from["code"]
+    files = ", ".join(sorted(each for each in {**old, **new} if old.get(each) != new.get(each)))
+    changed = [f"{each} ({files})" if each == told["code"] else each for each in changed]
     return f"{shown(run)}: trained, and out of date: {', '.join(changed) or 'its weights'} changed since", written
 
 

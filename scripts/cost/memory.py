@@ -101,7 +101,7 @@ def optimizer(architecture: Architecture, config: dict) -> float:
 
 
 def activations(architecture: Architecture, config: dict, steps: Steps, cuda: bool) -> float:
-    """What autograd keeps of the widest batch: every block's insides, or every block's input and one block's insides."""
+    """What autograd keeps of the widest batch: every block's insides, or every block's input and one's insides."""
     worst = max((slots * block_bytes(architecture, config, row, cuda) for slots, row in steps.shapes), default=0.0)
     copies = cast(architecture, config)
     if config.get("gradient_checkpointing"):
