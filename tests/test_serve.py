@@ -437,6 +437,7 @@ def test_make_serve_stops_gracefully(runs, tmp_path):
         "PORT": "18437",
         "CONTEXT": "512",
         "API_KEY": "",
+        "THREADS": "1",
     }
     command = [sys.executable, "-m", "scripts.serve"]
     process = subprocess.Popen(
@@ -446,21 +447,29 @@ def test_make_serve_stops_gracefully(runs, tmp_path):
         from serving import Client
 
         client, answers = Client("http://127.0.0.1:18437", None), []
-        for _ in range(300):
-            try:
-                if client.ask("/health")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.1)
-        ask = threading.Thread(target=lambda: answers.append(client.says("oi", "schema", max_tokens=300)))
+        eventually(lambda: client.ask("/health")[0] == 200)
+        ask = threading.Thread(target=lambda: answers.append(client.says("oi", "schema", max_tokens=400)))
         ask.start()
-        time.sleep(0.15)
+        eventually(lambda: "requests_active 1" in client.ask("/metrics")[1] or answers)
         process.send_signal(signal.SIGTERM)
-        ask.join(30)
-        assert process.wait(30) in (0, 143) and answers
+        ask.join(60)
+        assert process.wait(60) in (0, 143) and answers
     finally:
         process.kill()
     assert "serving base, kpi, schema" in process.stdout.read()
+
+
+def eventually(true, seconds: float = 120) -> None:
+    """Waits until it is so; a server that is not up yet refuses connections."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if true():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("it never became true")
 
 
 def test_adapters_are_converted_once(runs):
