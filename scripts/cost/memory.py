@@ -22,7 +22,8 @@ SMALLEST_8BIT = 4096
 #: Python, torch and Axolotl before a model is loaded, on a CPU: measured, with the rows tokenised.
 PROCESS_CPU = 0.93 * GB
 #: Of what comes and goes in a step, glibc holds on to this share besides, because every batch has another shape.
-#: Fitted to two trainings of the embedded base (peaks of 3.2 GB in fp32 and 5.7 GB with CpuStep, both within 8 %).
+#: Fitted to two trainings of the embedded base (peaks of 3.2 GB in fp32, 5.9 GB with CpuStep: planned 8 % above and
+#: 12 % below); a third, of kpi, peaked at 4.7 GB and was planned 9 % below.
 LEFTOVERS_CPU = 0.7
 #: oneDNN compiles a bf16 kernel for each shape it meets and keeps 1,024 of them: measured, 0.9 MB each.
 KERNELS_CPU = 0.9 * GB
