@@ -1,4 +1,6 @@
-"""Makes the embedded base in outputs/ where it is not there yet. Run as: make base [FORCE=1] / python -m scripts.base"""
+"""Makes the embedded base in outputs/ where it is not there yet.
+Run as: make base [FORCE=1] / python -m scripts.base
+"""
 
 from collections.abc import Sequence
 

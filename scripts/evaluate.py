@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.arguments import add, parser
-from scripts.errors import UserError, main_of
+from scripts.errors import main_of
 from scripts.files import sha256, write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready

@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> None:
     arguments = options.parse_args(argv)
     for name in ("in", "out"):
         if not getattr(arguments, name):
-            raise UserError(f"{name.upper()}= is missing", next="make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl")
+            again = "make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl"
+            raise UserError(f"{name.upper()}= is missing", next=again)
     rows = read(Path(getattr(arguments, "in")))
     texts = answer(arguments.adapter, arguments.profile, [row["messages"] for row in rows])
     from scripts.model.toolcall import message_of

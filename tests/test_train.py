@@ -123,8 +123,8 @@ def test_a_step_that_ran_twice_counts_once(tmp_path: Path):
 
 
 def test_the_lock_is_free_again_after_its_holder(tmp_path: Path):
-    with lock.held(tmp_path / "base" / "toy"), pytest.raises(lock.UserError, match="process"):
-        with lock.held(tmp_path / "base" / "toy"):
-            pass
-    with lock.held(tmp_path / "base" / "toy"):
+    run = tmp_path / "base" / "toy"
+    with lock.held(run), pytest.raises(lock.UserError, match="process"), lock.held(run):
         pass
+    with lock.held(run):
+        assert (run.parent / ".toy.lock").read_text(encoding="utf-8").isdecimal()

@@ -25,7 +25,8 @@ def find(name: str) -> str:
         raise UserError(f"ADAPTER={name} is ambiguous: it begins {choices}", next="say one of them in full")
     problem = f"there is no adapter {name!r}" if name else "which adapter?"
     hint = suggestion(name, known)
-    raise UserError(f"{problem}; there are: {choices}" + (f" ({hint})" if hint else ""), next="make <verb> ADAPTER=<one of them>")
+    told = f"{problem}; there are: {choices}" + (f" ({hint})" if hint else "")
+    raise UserError(told, next="make <verb> ADAPTER=<one of them>")
 
 
 def config_of(name: str) -> Path:

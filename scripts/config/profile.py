@@ -26,7 +26,8 @@ def choose(name: str = "") -> str:
         return "gpu" if cuda() else "cpu"
     if name not in names():
         hint = suggestion(name, names())
-        raise UserError(f"there is no profile {name!r}; there are: {', '.join(names())}" + (f" ({hint})" if hint else ""))
+        told = f"there is no profile {name!r}; there are: {', '.join(names())}"
+        raise UserError(told + (f" ({hint})" if hint else ""))
     return name
 
 

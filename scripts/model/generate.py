@@ -92,7 +92,10 @@ class Generator:
         return judge is None or judge(text)
 
     def stream(self, messages: list[dict], adapter: str = BASE, most: int = 512) -> Iterator[str]:
-        """Pieces of one answer as they come; joined they are the whole text. What opens as a call is held until it fits."""
+        """Pieces of one answer as they come; joined they are the whole text.
+
+        What opens as a tool call is held until it is whole and fits its tool.
+        """
         held = ""
         for piece in self.pieces(messages, adapter, most):
             held += piece

@@ -58,7 +58,7 @@ def _refuse_unknown(base: Path, shards: list[Path], delta: Deltas) -> None:
 def _merged(shard: Path, delta: Deltas) -> dict[str, torch.Tensor]:
     merged = {}
     with safe_open(shard, "pt") as stream:
-        for key in stream.keys():  # noqa: SIM118 (it is no dict)
+        for key in stream.keys():
             weight = stream.get_tensor(key)
             if factors := delta.get(key.removesuffix(".weight")):
                 down, up = (factor.double() for factor in factors)

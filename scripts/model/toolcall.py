@@ -1,4 +1,4 @@
-"""Tool calls in generated text: `<tool_call>\\n{"name": …, "arguments": {…}}\\n</tool_call>`, as the chat templates write them.
+"""Tool calls in generated text: `<tool_call>\\n{"name": …, "arguments": {…}}\\n</tool_call>`, as our templates say.
 
 A call counts only at the end of a turn, where the templates put it; calls that follow each other all count.
 Whatever does not parse to exactly a name and an object of arguments stays content, so that nothing is lost and
@@ -37,7 +37,7 @@ def text_of(message: dict) -> str:
 
 
 def canonical(arguments: object) -> str:
-    """Arguments as rows carry them: JSON with Python's separators, UTF-8 as it is. ValueError where JSON has no form."""
+    """Arguments as rows carry them: JSON, Python's separators, UTF-8 as it is. ValueError where JSON has no form."""
     text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
     text.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
     return text

@@ -112,9 +112,11 @@ def line(step: dict) -> str:
 
 def reason(log: Path) -> str:
     """The line of the log that says why: the last error, or its last line."""
-    lines = [each for each in log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines() if each]
+    text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
+    lines = [each for each in text.splitlines() if each]
     if any("No space left on device" in each for each in lines[-200:]):
         return "the disk is full"
     errors = [each for each in lines if each.startswith(("ValueError", "RuntimeError", "OSError", "torch."))]
-    known = [each for each in lines if "Error:" in each and "ChildFailedError" not in each and "CalledProcess" not in each]
+    wrappers = ("ChildFailedError", "CalledProcess")
+    known = [each for each in lines if "Error:" in each and not any(word in each for word in wrappers)]
     return (errors or known or lines or ["no output"])[-1].strip()[:300]

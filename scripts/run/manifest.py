@@ -3,6 +3,7 @@
 `fingerprint` is one hash over everything that decides the weights. The same fingerprint means up to date.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -33,10 +34,8 @@ def versions() -> dict[str, str]:
     """The installed versions of what trains; reads metadata and imports nothing."""
     found = {}
     for package in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            pass
     return found
 
 

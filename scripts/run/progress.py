@@ -17,7 +17,6 @@ from transformers import TrainerCallback
 from scripts.run.progress_file import COMPLETE
 
 
-
 class Progress(BasePlugin):
     """Added to every resolved config."""
 
