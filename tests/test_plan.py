@@ -1,6 +1,8 @@
 """What make plan says: on toy configs and rows where the numbers can be worked out, and on the repository's own."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +15,7 @@ from scripts.cost import architecture, before, defaults, difference, estimate, f
 from scripts.cost.page import Section
 from scripts.cost.tokens import Rows
 from scripts.errors import UserError
-from scripts.paths import ROOT
+from scripts.paths import CODE, ROOT
 from scripts.run.batches import batches
 
 PLAIN = {
@@ -108,6 +110,25 @@ def test_plan_is_light():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("chosen", ["cpu", "gpu"])
+def test_a_checkout_with_neither_base_nor_rows_is_planned(chosen, tmp_path):
+    for folder in ("configs", "schemas", "datasets"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.jsonl"))
+    command = [sys.executable, "-m", "scripts.plan", "--adapter", "unimed", "--profile", chosen, "--format", "markdown"]
+    place = {**os.environ, "ADAPTERS_ROOT": str(tmp_path), "PYTHONPATH": str(CODE)}
+    done = subprocess.run(command, cwd=tmp_path, env=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "estimated from data.lock.json" in done.stdout and "trainable parameters" in done.stdout
+
+
+def test_the_embedded_base_is_described_as_it_is():
+    made = profile.base_folder(profile.resolve("kpi", "cpu")) / "config.json"
+    if not made.exists():
+        pytest.skip("the embedded base is not made here (make base)")
+    kept = architecture.FOLDER / "smollm2-135m-instruct" / "config.json"
+    assert architecture.parse(json.loads(kept.read_text())) == architecture.parse(json.loads(made.read_text()))
+
+
 @pytest.mark.parametrize(
     "ref", ["--output=x", "-x", "a..b", "HEAD:configs", "x; touch p", "$(touch p)", "a\nb", "", "a b"]
 )
@@ -190,10 +211,8 @@ def test_without_rows_and_lock_the_next_command_is_said(monkeypatch):
 
 
 def test_an_unknown_base_says_where_its_config_goes():
-    with pytest.raises(
-        UserError,
-        match=r"Mistral-7B can't be planned; described are: meta-llama-3-8b-instruct, qwen2.5-32b-instruct\nnext: put",
-    ):
+    described = "described are: meta-llama-3-8b-instruct, qwen2.5-32b-instruct, smollm2-135m-instruct\nnext: put"
+    with pytest.raises(UserError, match=rf"Mistral-7B can't be planned; {described}"):
         architecture.of({"base_model": "mistralai/Mistral-7B"})
 
 
