@@ -43,7 +43,7 @@ def test_training_refuses_what_check_refuses(checkout: Path, verb):
     (checkout / "datasets" / "toy" / "rows.jsonl").write_text('{"messages": []}\n{"mess', encoding="utf-8")
     done = verb("train", ADAPTER="toy", PROFILE="cpu")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "configs/toy.yml:14:1: $.lora_rank: unknown key" in done.stderr and "did you mean 'lora_r'?" in done.stderr
+    assert "configs/toy.yml:15:1: $.lora_rank: unknown key" in done.stderr and "did you mean 'lora_r'?" in done.stderr
     assert "datasets/toy/rows.jsonl:1" in done.stderr and "datasets/toy/rows.jsonl:2" in done.stderr
 
 

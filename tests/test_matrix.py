@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from test_merge import adapter, base
 
@@ -132,13 +133,13 @@ def test_the_router_tells_adapters_apart_and_leaves_strangers_to_the_base():
 
 
 def test_embedding_a_batch_is_embedding_each_alone(runs):
-    generator = Generator(runs / "base")
+    generator = Generator(runs / "base", dtype=torch.float32)
     generator.add("a", runs / "a")
     chats = [[{"role": "user", "content": text}] for text in ("abcabc", "x", "zyxzyxzyxzyx")]
     together = router.embed(generator, chats)
     alone = np.concatenate([router.embed(generator, [chat]) for chat in chats])
     assert together == pytest.approx(alone, abs=1e-5)
-    bare = router.embed(Generator(runs / "base"), chats)
+    bare = router.embed(Generator(runs / "base", dtype=torch.float32), chats)
     assert together == pytest.approx(bare, abs=1e-6), "the adapters must not colour what routes to them"
     assert len(generator.model.get_base_model().model.layers) == 2
 

@@ -204,7 +204,7 @@ def test_the_server_runs_the_tool_where_it_is_asked_to_and_the_model_answers_wit
         deltas = [e["choices"][0]["delta"] for e in client.events(said, "unimed-attendant", execute_tools=True)]
         assert [d["role"] for d in deltas if "role" in d] == ["assistant", "tool"]
         refused = client.chat("o cpf do meu vizinho é 12345678901, nasceu em 15/06/1985", execute_tools=True)
-        assert json.loads(refused["steps"][1]["content"])["erro"] == "cpf_of_somebody_else"
+        assert json.loads(refused["steps"][1]["content"])["motivo"] == "cpf_of_somebody_else"
         assert 'tool_calls_total{outcome="cpf_of_somebody_else"} 1' in client.ask("/metrics")[1]
 
 
@@ -285,13 +285,17 @@ def test_a_page_on_the_web_cannot_ask_a_server_without_a_key(client):
 
 def test_more_than_the_waiting_room_holds_is_told_to_come_again(catalog):
     with server(catalog, SIZE, Settings(waiting=1)) as client:
-        first = threading.Thread(target=client.says, args=("oi",), kwargs={"max_tokens": 400})
-        first.start()
+        body = {"model": "base", "messages": [{"role": "user", "content": "oi"}], "max_tokens": 400}
         statuses = []
-        while first.is_alive():
-            body = {"model": "base", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
-            statuses.append(client.ask("/v1/chat/completions", body)[0])
-        assert 429 in statuses
+        crowd = [
+            threading.Thread(target=lambda: statuses.append(client.ask("/v1/chat/completions", body)[0]))
+            for _ in range(12)
+        ]
+        for one in crowd:
+            one.start()
+        for one in crowd:
+            one.join()
+        assert set(statuses) == {200, 429}
         assert client.says("oi", max_tokens=1) is not None
 
 

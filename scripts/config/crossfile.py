@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.config import adapter, profile, schema, template
 from scripts.config.yamlfile import Document
 from scripts.errors import Problem, suggestion
-from scripts.paths import DATASETS, OUTPUTS, ROOT, shown
+from scripts.paths import CODE, DATASETS, OUTPUTS, ROOT, shown
 
 #: Of each base: what ends a turn, and what may fill a batch without being that.
 TOKENS = {
@@ -73,7 +73,7 @@ def run_problems(document: Document, config: dict) -> Iterator[Problem]:
 def plugin_problems(document: Document, names: list[str]) -> Iterator[Problem]:
     """Each plugin is a class of this repository that Axolotl can load."""
     for index, name in enumerate(names):
-        known = [f"{shown(each)[:-3].replace('/', '.')}.{found}" for each in (ROOT / "scripts/run").glob("*.py")
+        known = [f"scripts.run.{each.stem}.{found}" for each in (CODE / "scripts/run").glob("*.py")
                  for found in PLUGIN.findall(each.read_text(encoding="utf-8"))]  # fmt: skip
         if name not in known:
             yield document.problem(f"$.plugins[{index}]", f"there is no plugin {name!r}", suggestion(name, known))

@@ -47,7 +47,13 @@ def check_adapter(adapter: str) -> list[Problem]:
     evaluation = sorted(folder.glob("eval*.jsonl"))
     train = sorted({*folder.glob("*.jsonl"), *folder.glob("rows/*.jsonl")} - set(evaluation))
     tools = folder / "tools.json"
-    return check_rows(train, evaluation, tools=tools if tools.exists() else None, allow=allowed_of(adapter))
+    empty = [Problem(shown(file), 1, 0, "", "no rows yet: one conversation a line") for file in train if is_empty(file)]
+    return empty + check_rows(train, evaluation, tools=tools if tools.exists() else None, allow=allowed_of(adapter))
+
+
+def is_empty(file: Path) -> bool:
+    """Whether a file has no bytes at all."""
+    return not file.stat().st_size
 
 
 def allowed_of(adapter: str) -> list[str]:

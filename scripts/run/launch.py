@@ -119,4 +119,5 @@ def reason(log: Path) -> str:
     errors = [each for each in lines if each.startswith(("ValueError", "RuntimeError", "OSError", "torch."))]
     wrappers = ("ChildFailedError", "CalledProcess")
     known = [each for each in lines if "Error:" in each and not any(word in each for word in wrappers)]
-    return (errors or known or lines or ["no output"])[-1].strip()[:300]
+    rest = [each for each in lines if not any(word in each for word in wrappers)]
+    return (errors or known or rest or ["no output"])[-1].strip()[:300]
