@@ -48,7 +48,7 @@ def planned(name: str, chosen: str, against: str = "") -> tuple[str, list[Sectio
     told, written = before.state(profile.run_folder(name, chosen), resolved, files)
     sections = [Section("What is up to date", [told, data_state(name, files)])]
     sections += list(changes(name, chosen, new, written, against))
-    sections += [rows(new), work(new), learned(new), memory(new), time(new, profile.base_name(resolved))]
+    sections += [rows(new), work(new), learned(new), memory(new, written), time(new, profile.base_name(resolved))]
     silent = [*defaults.switched_on(resolved)]
     if silent:
         sections.append(Section("What Axolotl switches on by itself", rows=silent))
@@ -134,11 +134,13 @@ def learned(new: Estimate) -> Section:
     return Section("Adapter", rows=table)
 
 
-def memory(new: Estimate) -> Section:
-    """Memory by part, and what it fits."""
+def memory(new: Estimate, written: dict) -> Section:
+    """Memory by part, and beside it what the last run took where that was measured."""
     table = [(part, figures.size(size)) for part, size in new.memory.items()]
     table.append(("at the peak, about", figures.size(new.total)))
-    return Section("Memory of the GPU" if new.cuda else "Memory", rows=table)
+    peak = written.get("metrics", {}).get("peak_memory")
+    notes = [f"the last run peaked at {figures.size(peak)}: planned now {new.total / peak - 1:+.0%}"] if peak else []
+    return Section("Memory of the GPU" if new.cuda else "Memory", rows=table, notes=notes)
 
 
 def time(new: Estimate, base: str) -> Section:
