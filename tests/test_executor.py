@@ -56,7 +56,7 @@ def user(*turns):
 
 
 def refusal(executor, function, messages, **options):
-    return json.loads(executor.run(function, messages, **options)).get("erro")
+    return json.loads(executor.run(function, messages, **options)).get("motivo")
 
 
 def written(person, forms, rng):
@@ -178,7 +178,7 @@ def test_the_history_alone_binds_a_conversation_to_its_subject():
             "content": None,
             "tool_calls": [{"type": "function", "function": call(*OWN)}],
         },
-        {"role": "tool", "content": '{"encontrado": true, "plano": "Ouro"}'},
+        {"role": "tool", "content": '{"status": "ok", "plano": "Ouro"}'},
         *user("meu cpf é 98765432101, nasci em 02/03/1970"),
     ]
     assert refusal(Executor(StubBackend(), TOOLS), call(*OTHER), messages) == "other_subject"
@@ -192,14 +192,14 @@ def test_a_slip_can_be_corrected_but_guessing_ends():
     )
     said = user(*(f"nasci em {day:02}/03/1970" for day in range(1, 20)), "meu cpf é 98765432101")
     answers = [executor.run(call(OTHER[0], f"197003{day:02}"), said, "one") for day in range(10, 14)]
-    assert [json.loads(a).get("erro") for a in answers] == [
+    assert [json.loads(a).get("motivo") for a in answers] == [
         None,
         None,
         None,
         "too_many",
     ]
     answers = [executor.run(call(OTHER[0], f"197003{day:02}"), said, f"c{day}") for day in range(10, 14)]
-    assert [json.loads(a).get("erro") for a in answers] == [
+    assert [json.loads(a).get("motivo") for a in answers] == [
         None,
         None,
         "too_many",
@@ -284,3 +284,46 @@ def test_long_user_texts_are_judged_in_time(unit):
 def test_a_conversation_too_long_to_judge_is_refused():
     said = user("x" * 20_001, "meu cpf é 12345678901, nasci em 15/06/1985")
     assert refusal(Executor(StubBackend(), TOOLS), call(*OWN), said) == "too_long"
+
+
+def rows(name):
+    """Built rows of the attendant, written by others than these rules; a skip where they are not built."""
+    file = DATASETS / "unimed-attendant" / name
+    if not file.exists():
+        pytest.skip(f"{file.name} is not built: make dataset ADAPTER=unimed")
+    with file.open(encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
+class Anybody:
+    """A back end that has a contract for everybody."""
+
+    def unimed_consult(self, cpf, data_nascimento):
+        return {"plano": "Ouro"}
+
+
+def test_evaluation_conversations_get_their_consultation():
+    due = [row for row in rows("eval.jsonl") if "tool_call" in row["expect"]]
+    answers = []
+    for row in due:
+        wanted = row["expect"]["tool_call"]
+        function = {"name": wanted["name"], "arguments": json.dumps(wanted["arguments"])}
+        answers.append(json.loads(Executor(Anybody(), TOOLS).run(function, row["messages"])).get("motivo"))
+    assert answers.count(None) >= 0.97 * len(due) > 200, answers
+
+
+def test_what_is_asked_about_somebody_else_is_refused():
+    strangers, reached = 0, []
+    for row in [*rows("eval.jsonl"), *rows("train.jsonl")]:
+        if row["kind"] == "third_party":
+            said = Statements(row["messages"])
+            called = {c for m in row["messages"] for call in m.get("tool_calls") or [] for c in cpfs(json.dumps(call))}
+            for cpf in cpfs(said.digits) - called:
+                strangers += 1
+                reached += [] if said.own_cpf(cpf) else [said.text]
+    assert strangers > 100 and len(reached) <= 0.02 * strangers, reached
+
+
+def cpfs(text):
+    found = re.finditer(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)", text)
+    return {re.sub(r"\D", "", each[0]) for each in found}

@@ -21,19 +21,19 @@ from scripts.serve.statements import Statements
 
 log = logging.getLogger("executor")
 
-#: What the model is told, by outcome. The outcome itself is what the log and the metrics hold.
+#: What the model is told, by outcome, in the words of its training rows. The outcome itself goes with it, for people.
 REFUSALS = {
-    "unknown_tool": "Ferramenta desconhecida.",
-    "invalid_arguments": "CPF com 11 dígitos e data de nascimento válida são necessários.",
-    "cpf_not_stated": "O CPF não foi informado pelo titular nesta conversa.",
-    "cpf_of_somebody_else": "Só é possível consultar os dados do próprio titular.",
-    "second_cpf_not_claimed": "Só é possível consultar os dados do próprio titular.",
-    "birth_date_not_stated": "A data de nascimento não foi informada pelo titular nesta conversa.",
-    "birth_date_of_somebody_else": "Só é possível consultar os dados do próprio titular.",
-    "other_subject": "Esta conversa já trata dos dados de outra pessoa.",
-    "too_long": "A conversa é longa demais para conferir os dados informados.",
-    "too_many": "Muitas consultas. Tente novamente mais tarde.",
-    "unavailable": "Sistema indisponível no momento. Tente novamente mais tarde.",
+    "unknown_tool": "not_found",
+    "invalid_arguments": "invalid_cpf",
+    "cpf_not_stated": "not_found",
+    "cpf_of_somebody_else": "not_found",
+    "second_cpf_not_claimed": "not_found",
+    "birth_date_not_stated": "not_found",
+    "birth_date_of_somebody_else": "not_found",
+    "other_subject": "not_found",
+    "too_long": "timeout",
+    "too_many": "timeout",
+    "unavailable": "timeout",
 }
 
 
@@ -83,7 +83,7 @@ class Executor:
             1000 * (time.perf_counter() - started),
         )
         if outcome in REFUSALS:
-            result = {"erro": outcome, "mensagem": REFUSALS[outcome]}
+            result = {"status": "error", "error": REFUSALS[outcome], "motivo": outcome}
         return json.dumps(result, ensure_ascii=False)
 
     def _run(self, function: dict, messages: Sequence[dict], conversation: str, client: str) -> tuple[str, dict | None]:
@@ -147,11 +147,20 @@ def _consulted(messages: Sequence[dict]) -> list[str]:
     for message in messages:
         if message.get("role") == "assistant":
             asked = [call.get("function", {}).get("arguments") for call in message.get("tool_calls") or []]
-        elif message.get("role") == "tool" and asked and '"encontrado": true' in str(message.get("content")):
+        elif message.get("role") == "tool" and asked and _found(message.get("content")):
             found.append(asked.pop(0))
         elif message.get("role") == "tool" and asked:
             asked.pop(0)
     return [cpf for cpf in map(_cpf_of, found) if cpf]
+
+
+def _found(content: object) -> bool:
+    """Whether a tool's result is a contract: an object that reports no error."""
+    try:
+        result = strict_json(content)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return isinstance(result, dict) and "error" not in result
 
 
 def _cpf_of(arguments: object) -> str:

@@ -10,11 +10,16 @@ _PEOPLE = (
     "mae|pai|pais|mamae|papai|filh[oa]s?|filhinh[oa]|bebe|crianca|espos[oa]|marido|mulher|companheir[oa]|noiv[oa]|"
     "namorad[oa]|irma|irmao|irmaos|irmas|av[oa]|avos|vovo|tios?|tias?|prim[oa]s?|sobrinh[oa]s?|net[oa]s?|sogr[oa]|"
     "genro|nora|cunhad[oa]|enteado|enteada|padrasto|madrasta|vizinh[oa]s?|amig[oa]s?|colegas?|chefe|patrao|patroa|"
-    "funcionari[oa]s?|empregad[oa]s?|clientes?|pacientes?|dependentes?|pessoa|pessoas|conhecid[oa]s?|ex|rapaz|moca|"
-    "menin[oa]s?|senhora?|soci[oa]s?|alun[oa]s?|professora?|doutora?|medic[oa]|advogad[oa]|gerente|usuari[oa]s?|"
+    "clientes?|pacientes?|dependentes?|pessoas?(?! \\w{0,2}f\\w{2,6}\\b)|conhecid[oa]s?|ex|rapaz|moca|"
+    "menin[oa]s?|soci[oa]s?|alun[oa]s?|usuari[oa]s?|"
     "terceir[oa]s?|fulan[oa]|cicran[oa]|beltran[oa]|cara|homem|parentes?|familiar|familiares|afilhad[oa]|madrinha|"
-    "padrinho|inquilin[oa]|motorista|porteiro|sindic[oa]|secretari[oa]|estagiari[oa]|prefeit[oa]|politic[oa]|ator|"
-    "atriz|cantora?|jogadora?|famos[oa]|presidente|governadora?|vereadora?|deputad[oa]"
+    "padrinho|inquilin[oa]|estagiari[oa]|senhora?"
+)
+#: People who may just as well be mentioned for another reason: "o médico pediu um exame".
+_PROFESSIONS = (
+    "funcionari[oa]s?|empregad[oa]s?|professora?|doutora?|medic[oa]|advogad[oa]|gerente|motorista|porteiro|sindic[oa]|"
+    "secretari[oa]|prefeit[oa]|politic[oa]|ator|atriz|cantora?|jogadora?|famos[oa]|presidente|governadora?|vereadora?|"
+    "deputad[oa]"
 )
 _WHOSE = (
     r"(?:d[aeo]s?|meus?|minhas?|noss[oa]s?|um|uma|outr[oa]s?|[oa]s?|seus?|suas?|ao|a|pr[aoe]|para|pel[oa]|com|ess[ea]|"
@@ -25,8 +30,8 @@ _MINE = (
     "convenio|documento|numero|nome|identificacao|cobertura|consulta|mensalidade|situacao|conta|matricula|registro"
 )
 _NOT_A_NAME = (
-    r"(?:d[aeo] )?(?:nascimento|titular|numero|num|n|no|plano|contrato|carteirinha|cadastro|cpf|unimed|natal|mim|"
-    r"contato|acesso|saude|consulta|beneficiari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
+    r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|contrato|carteirinha|cadastro|cpf|unimed|natal|"
+    r"mim|contato|acesso|saude|consulta|beneficiari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
     r"verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
     r"janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|jan|fev|mar|abr|mai|"
     r"jun|jul|ago|set|out|nov|dez)\b"
@@ -41,28 +46,43 @@ _OFFICE = (
 
 OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
-    r"|\bnasci\b|\bnascid[oa] eu\b|\beu nasc\w*|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
+    r"|\bn(?:as|sa)[a-z]{0,3}i\b|\bmae me (?:teve|deu|pariu)\b|\bnascid[oa] eu\b|\beu nasc\w*"
+    r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
     r"|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
     r"|\bo (?:certo|correto) (?:e|eh)\b|\bsou (?:eu|o titular|a titular)\b"
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
-    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b"
-    r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|alguem|outrem|ninguem|todo mundo|lhe)\b"
+    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
+    rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro) d[aeo]s? (?:{_PROFESSIONS})\b"
+    rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
+    rf"|\b(?:o|a) (?:{_PROFESSIONS}) (?:tem|nasceu|esta com|possui)\b"
+    r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem|lhe)\b"
+    r"|\b(?:de|para|pra|procur\w+|consult\w+|busqu\w+|busca\w*|com) alguem\b"
     r"|\b(?:nasceu|nasceram|nascera|falecid[oa]|faleceu)\b"
-    r"|\b(?:cpfs?|nascimento|dados|cadastro|ficha|prontuario|carteirinha|contrato|aniversario) "
-    rf"d[aeo]s? (?!{_NOT_A_NAME})\w+"
+    rf"|\b(?:cpfs?|nascimento|dados) d[aeo]s? (?!{_NOT_A_NAME})\w+"
+    rf"|\b(?:cadastro|ficha|prontuario|carteirinha|contrato|aniversario) d[ao]s? (?!{_NOT_A_NAME})\w+"
     r"|\b(?:seu|sua|teu|tua) (?:cpf|data de nascimento|nascimento)\b|\boutros? cpfs?\b|\bpr[oe]ximos? cpfs?\b"
     r"|\b(?:sou|aqui e|fala|falo como|como|atuo como|trabalho como|na qualidade de|em nome d\w+)\s+"
     rf"(?:[oa]|um|uma)?\s*(?:\w+\s+)?(?:{_OFFICE})"
     r"|\bmodo (?:\w+ )?(?:admin\w*|debug|desenvolvedor|manutencao|teste|deus|root|dan)\b"
-    r"|\b(?:system|sistema|assistant|assistente|tool|developer)\s*[:\]>]"
+    r"|(?:^|[\n|#\[<>])[ \t]*(?:system|sistema|assistant|assistente|tool|developer)\s*[:\]>]"
     r"|\bcpf (?:alvo|vitima)\b|\b(?:alvo|vitima)\b"
 )
+CORRECTION = re.compile(
+    r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erro|corrij\w+|corrig\w+|corret\w+|correc\w+|certo|cerot|retific\w+|ops|opa|digo|"
+    r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confundi\w*|troquei|troca|putz|"
+    r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|"
+    r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|quis dizer|"
+    r"o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
+)
 QUOTED = re.compile(
-    r"\b(?:disse|diz|falou|dizendo|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu|repita|repete|"
-    r"recite|traduza|traduz|transcreva|complete|decodifique|decifre|leia|continue a frase)\b[^!?|]*$"
+    r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"
+    r"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b[^!?\n|]*"
+    r"\b(?:meus?|minhas?|nasci|sou)\b[^!?|]*$"
+    r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|mensagem)\b"
+    r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
     r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|exemplo|caso meu|se eu)\b[^|]*$"
@@ -74,6 +94,15 @@ _LINKS = (
     r"(?:[\s,.;:()\"'-]|"
     r"\b(?:e|eh|esse|esses|este|estes|esta|essa|isso|que|sao|pertence|pertencem|o|a|cpf|numero|nascimento|data)\b)*"
 )
+#: Where somebody may be named with a slip of the finger: the word is compared with RELATIVES.
+POSSESSED = re.compile(r"\b(?:minhas?|meus?|noss[oa]s?|outr[oa]s?|uma?) ([a-z]{4,14})\b")
+RELATIVES = (
+    "filha", "filho", "bebe", "esposa", "esposo", "marido", "mulher", "companheira", "companheiro", "namorada",
+    "namorado", "noiva", "noivo", "irma", "irmao", "prima", "primo", "sobrinha", "sobrinho", "sogra", "sogro",
+    "cunhada", "cunhado", "vizinha", "vizinho", "amiga", "amigo", "colega", "chefe", "patrao", "patroa", "cliente",
+    "paciente", "dependente", "pessoa", "funcionario", "funcionaria", "empregada", "empregado", "enteada", "enteado",
+    "padrasto", "madrasta", "parente", "afilhada", "afilhado", "madrinha", "padrinho", "genro", "mamae", "papai",
+)  # fmt: skip
 AFTER = re.compile(
     _LINKS + r"\bnao (?:e|eh|sao) (?:o |a )?(?:meu|minha)"
     rf"|{_LINKS}\b(?:del[ea]s?|(?:d[aeo]s?|ao?) "

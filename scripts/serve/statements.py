@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from scripts.data.spoken import MONTHS, number
-from scripts.serve.phrases import AFTER, OTHERS, OWN, QUOTED
+from scripts.serve.phrases import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES
 
 _DIGIT_NAMES = (
     "zero",
@@ -48,6 +49,7 @@ class Statements:
         self.marks = sorted(
             [(found.end(), True) for found in OWN.finditer(self.text)]
             + [(found.end(), False) for found in OTHERS.finditer(self.text)]
+            + [(found.end(), False) for found in POSSESSED.finditer(self.text) if _relative(found[1])]
         )
 
     def own_cpf(self, cpf: str) -> str:
@@ -58,14 +60,13 @@ class Statements:
             return "cpf_not_stated"
         if any(self._others(*place) for place in places):
             return "cpf_of_somebody_else"
-        earlier = {re.sub(r"\D", "", found[0]) for found in _CPF.finditer(self.digits[: places[0][0]])}
-        if earlier - {cpf} and not any(self._claimed(start) for start, _ in places):
+        if not any(self._alone(start, cpf) for start, _ in places):
             return "second_cpf_not_claimed"
         return ""
 
     def own_birth(self, birth: date) -> str:
         """Why this date can't be taken as the user's own birth date; empty where it can."""
-        places = list(self._dates(birth))
+        places = list(self._dates(birth)) or list(self._corrected(birth))
         if not places:
             return "birth_date_not_stated"
         if all(self._others(*place) for place in places):
@@ -85,34 +86,66 @@ class Statements:
         turn = self.text.rfind("|", 0, start) + 1
         return bool(QUOTED.search(self.text[turn:start]))
 
-    def _claimed(self, start: int) -> bool:
-        """Whether the same sentence says that this is the speaker's."""
+    def _alone(self, start: int, cpf: str) -> bool:
+        """Whether no other CPF stands before it in its turn, or the turn says that it is the user's or a correction."""
+        turn = self.text.rfind("|", 0, start) + 1
+        said = self.digits[turn:start]
+        if {re.sub(r"\D", "", found[0]) for found in _CPF.finditer(said)} <= {cpf}:
+            return True
         sentence = max(self.text.rfind(mark, 0, start) for mark in "\n|!?;")
-        return any(own and sentence < at <= start for at, own in self.marks)
+        claimed = any(own and sentence < at <= start for at, own in self.marks)
+        return claimed or bool(CORRECTION.search(self.text, turn, start))
+
+    def _corrected(self, birth: date) -> Iterator[tuple[int, int]]:
+        """Dates that differ in one part, where that part is put right by a later correction."""
+        days, months, years = _forms(birth)
+        anything = r"\w+(?: e \w+)*"
+        for at, right in enumerate((days, months, years)):
+            parts = [anything if n == at else part for n, part in enumerate((days, months, years))]
+            for order in (parts, parts[::-1]):
+                for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
+                    if not _other_month(found, birth) and self._put_right(found.end(), right, birth):
+                        yield found.span()
+
+    def _put_right(self, start: int, part: str, birth: date) -> bool:
+        """Whether a correction follows that names the part."""
+        if not CORRECTION.search(self.text, start):
+            return False
+        found = re.compile(_START + part + _END).finditer(self.text, start)
+        return any(not _other_month(each, birth) for each in found)
 
     def _dates(self, birth: date) -> Iterator[tuple[int, int]]:
-        day, month, year = f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
-        years = [year, _folded(number(birth.year)).replace("mil ", "mil (?:e )?")]
-        if date.today().year - 100 <= birth.year <= date.today().year:
-            years += [year[2:], _folded(number(birth.year % 100))]
-        days = [
-            f"0?{birth.day}[oa]?",
-            _folded(number(birth.day)),
-            *(["primeiro"] if birth.day == 1 else []),
-        ]
-        months = [
-            f"0?{birth.month}",
-            _folded(number(birth.month)),
-            r"(?P<name>[a-z]{3,12}\b)",
-        ]
-        parts = ["(?:" + "|".join(forms) + ")" for forms in (days, months, years)]
+        parts = _forms(birth)
         for order in (parts, parts[::-1]):
             for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
-                if not found["name"] or _is_month(found["name"], birth.month):
+                if not _other_month(found, birth):
                     yield found.span()
+        day, month, year = f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
         for joined in (day + month + year, year + month + day, day + month + year[2:]):
             for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
                 yield found.span()
+
+
+@lru_cache(4096)
+def _relative(word: str) -> bool:
+    """Whether the word is a relative's, give or take a letter."""
+    return bool(difflib.get_close_matches(word, RELATIVES, n=1, cutoff=0.82))
+
+
+def _forms(birth: date) -> tuple[str, str, str]:
+    """Patterns of day, month and year as people write them."""
+    years = [str(birth.year), _folded(number(birth.year)).replace("mil ", "mil (?:e )?")]
+    if date.today().year - 100 <= birth.year <= date.today().year:
+        years += [f"{birth.year % 100:02}", _folded(number(birth.year % 100))]
+    days = [f"0?{birth.day}[oa]?", _folded(number(birth.day)), *(["primeiro"] if birth.day == 1 else [])]
+    months = [f"0?{birth.month}", _folded(number(birth.month)), r"(?P<name>[a-z]{3,12}\b)"]
+    return tuple("(?:" + "|".join(forms) + ")" for forms in (days, months, years))
+
+
+def _other_month(found: re.Match, birth: date) -> bool:
+    """Whether a word in the month's place is not this month."""
+    word = found.groupdict().get("name")
+    return bool(word) and not _is_month(word, birth.month)
 
 
 def _is_month(word: str, month: int) -> bool:

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-#: cpf, birth date (AAAAMMDD), name, plan, contract, status
+#: cpf, birth date (AAAAMMDD), name, plan, status, next invoice
 SAMPLE = [
-    ("12345678901", "19850615", "Mariana Lopes", "Ouro", "84-000101", "ativo"),
-    ("98765432101", "19700302", "João Batista", "Prata", "84-000102", "ativo"),
-    ("11122233344", "19901010", "Ana Beatriz", "Bronze", "84-000103", "suspenso"),
-    ("55566677788", "20011224", "Carlos Eduardo", "Diamante", "84-000104", "ativo"),
+    ("12345678901", "19850615", "Mariana Lopes", "Ouro", "ativo", "10/12/2026"),
+    ("98765432101", "19700302", "João Batista", "Prata", "ativo", "05/12/2026"),
+    ("11122233344", "19901010", "Ana Beatriz", "Bronze", "suspenso", "20/11/2026"),
+    ("55566677788", "20011224", "Carlos Eduardo", "Diamante", "ativo", "15/12/2026"),
 ]
 
 
@@ -25,14 +25,14 @@ class StubBackend:
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS contrato (cpf TEXT, data_nascimento TEXT, nome TEXT, plano TEXT, "
-            "numero TEXT, situacao TEXT, PRIMARY KEY (cpf, data_nascimento))"
+            "situacao TEXT, proxima_fatura TEXT, PRIMARY KEY (cpf, data_nascimento))"
         )
         self._db.executemany("INSERT OR REPLACE INTO contrato VALUES (?, ?, ?, ?, ?, ?)", people)
         self._db.commit()
 
     def unimed_consult(self, cpf: str, data_nascimento: str) -> dict | None:
         """The contract of that person; None where no row has both."""
-        query = "SELECT nome, plano, numero, situacao FROM contrato WHERE cpf = ? AND data_nascimento = ?"
+        query = "SELECT nome, plano, situacao, proxima_fatura FROM contrato WHERE cpf = ? AND data_nascimento = ?"
         with self._lock:
             row = self._db.execute(query, (cpf, data_nascimento)).fetchone()
-        return row and dict(zip(("nome", "plano", "contrato", "situacao"), row, strict=True))
+        return row and dict(zip(("nome", "plano", "situacao", "proxima_fatura"), row, strict=True))
