@@ -20,6 +20,12 @@ def test_an_epoch_has_every_row_once_and_little_padding(seed):
     assert abs(sum(longest[:half]) / half - sum(longest[half:]) / (len(longest) - half)) < 15
 
 
+@pytest.mark.parametrize("count", [1, 100, 700, 1000, 1300])
+def test_a_short_last_pool_loses_no_row(count):
+    made = batches([40 + n % 60 for n in range(count)], 512, 1)
+    assert sorted(row for batch in made for row in batch) == list(range(count))
+
+
 def test_a_row_over_the_budget_stands_alone():
     assert sorted(map(len, batches([900, 10, 10], 100, 0))) == [1, 2]
 

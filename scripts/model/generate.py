@@ -22,6 +22,8 @@ logging.disable_progress_bar()
 BASE = "base"
 #: Tokens of prompt that one batch may hold, padding counted; and its rows.
 SLOTS, ROWS = 16_000, 128
+#: A batch is made smaller when no more than this share of it still answers.
+SHRINK = 0.7
 
 
 class Generator:
@@ -127,6 +129,7 @@ class Generator:
         ids = torch.tensor([[pad] * (longest - len(each)) + each for each in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=device)
         places, cache, rows = (mask.cumsum(1) - 1).clamp(min=0), DynamicCache(), list(range(len(prompts)))
+        ended: set[int] = set()
         for count in range(most):
             with self.using([names[row] for row in rows]) as chosen:
                 out = self.model(
@@ -141,15 +144,18 @@ class Generator:
             if barred and not count:
                 logits[:, self.tokenizer.encode(OPEN, add_special_tokens=False)[0]] = -torch.inf
             new = logits.argmax(-1).tolist()
-            alive = [place for place, token in enumerate(new) if token not in self.ends]
+            ended |= {row for row, token in zip(rows, new, strict=True) if token in self.ends}
+            alive = [place for place, row in enumerate(rows) if row not in ended]
             for place in alive:
                 yield rows[place], new[place]
             if not alive:
                 return
-            ids, places = torch.tensor([[new[place]] for place in alive], device=device), places[alive, -1:] + 1
-            if len(alive) < len(rows):
-                cache.batch_select_indices(torch.tensor(alive, device=device))
-                mask, rows = mask[alive], [rows[place] for place in alive]
+            # Not at every end: each new batch size makes oneDNN compile its bf16 kernels anew.
+            kept = alive if len(alive) <= SHRINK * len(rows) else list(range(len(rows)))
+            ids, places = torch.tensor([[new[place]] for place in kept], device=device), places[kept, -1:] + 1
+            if len(kept) < len(rows):
+                cache.batch_select_indices(torch.tensor(kept, device=device))
+                mask, rows = mask[kept], [rows[place] for place in kept]
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
 
     def using(self, names: list[str]) -> "Choice":

@@ -36,7 +36,8 @@ def pools(order: Sequence[int], lengths: Sequence[int], tokens: int) -> list[lis
         found[-1].append(row)
         held += lengths[row]
     if len(found) > 1 and held < tokens // 2:
-        found[-2] += found.pop()
+        rest = found.pop()
+        found[-1] += rest
     return found
 
 
