@@ -1,7 +1,7 @@
 """Asks base and adapter the held-out rows, scores both, and decides: exit 1 where a gate fails.
 
 Writes metrics.json, report.md, report.html and records.jsonl into outputs/<base>/<adapter>/eval/.
-Run as: make eval ADAPTER=kpi [SUITE=kpi] / python -m scripts.evaluate --adapter kpi
+Run as: make eval ADAPTER=kpi [SUITE=kpi] [ROWS=200] / python -m scripts.evaluate --adapter kpi
 """
 
 import json
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.arguments import add, parser
-from scripts.errors import main_of
+from scripts.errors import UserError, main_of
 from scripts.files import sha256, write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
-from scripts.score import page, report, suite, summary
+from scripts.score import grid, page, report, suite, summary
 from scripts.score.metrics import score
 
 #: The base is slow to ask, as it rambles on, and its figures only set the scale: it is asked evenly chosen rows.
@@ -31,11 +31,14 @@ def main(argv: Sequence[str]) -> int:
     add(options, "ADAPTER", "which adapter or stack, such as kpi")
     add(options, "PROFILE", "the profile that it was trained under (default: as make train takes it)")
     add(options, "SUITE", "one suite (default: all that the adapter faces)")
+    add(options, "ROWS", "the most rows of a suite, the same ones every time (default: all)", "0")
     arguments = options.parse_args(argv)
     run = ready.run(arguments.adapter, arguments.profile)
     suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
     began = time.monotonic()
-    records = evaluate(run, suites)
+    if not arguments.rows.isdecimal():
+        raise UserError(f"ROWS={arguments.rows} is not a number")
+    records = evaluate(run, suites, int(arguments.rows))
     result = decide(run, suites, records, time.monotonic() - began)
     publish(run, result)
     return tell(run, result)
@@ -50,14 +53,14 @@ def faced(run: Path) -> list[suite.Suite]:
     return list(found.values())
 
 
-def evaluate(run: Path, suites: list[suite.Suite]) -> list[summary.Record]:
+def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Record]:
     """Both models' answers to every row, scored. Heavy imports only here."""
     from scripts.model import strict
     from scripts.model.generate import BASE, of_run
     from scripts.model.likelihood import likelihoods
     from scripts.score import answers
 
-    rows = [(each, row) for each in suites for row in suite.rows_of(each)]
+    rows = [(each, row) for each in suites for row in grid.sample(suite.rows_of(each), most)]
     written, generator = manifest.read(run), of_run(run)
     weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"])}
     weights[run.name] = written["weights"][:16] + (sha256(run / strict.NAME) if (run / strict.NAME).exists() else "")
