@@ -69,20 +69,18 @@ def _ask(targets: list[Target], asked: Asked) -> tuple[dict, list[str]]:
         shared = shared if target.kind == "merged" else generator
         said[target.name] = asking.ask(target, generator, asked)
     adapters = [target.name for target in targets if target.kind == "adapter"]
-    sent = route(shared, adapters, asked) if len(adapters) > 1 else []
+    sent = route(adapters, asked) if len(adapters) > 1 else []
     if sent:
         said[ROUTER] = [said[name][index] for index, name in enumerate(sent)]
     return said, sent
 
 
-def route(generator, adapters: list[str], asked: Asked) -> list[str]:
-    """The model that the router sends each row to; a plain sentence is nobody's question and goes by its text."""
+def route(adapters: list[str], asked: Asked) -> list[str]:
+    """The model that the router sends each row to; a plain sentence goes by its text."""
     from scripts.model import router
 
-    files = {name: adapter.data_of(name) / "train.jsonl" for name in adapters}
-    fitted = router.fit({name: router.embed(generator, router.questions(file)) for name, file in files.items()})
-    chats = [row.get("messages") or [{"role": "user", "content": row["text"]}] for _, row in asked]
-    return fitted.choose(router.embed(generator, chats))
+    fitted = router.fit({name: router.questions(adapter.data_of(name) / "train.jsonl") for name in adapters})
+    return fitted.choose([row.get("messages") or [{"role": "user", "content": row["text"]}] for _, row in asked])
 
 
 def _record(asked: tuple[Suite, dict], base: tuple, its: tuple) -> summary.Record:

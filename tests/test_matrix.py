@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from test_merge import adapter, base
 
@@ -121,27 +120,40 @@ def test_kept_is_the_share_of_each_members_own_score(tmp_path):
     assert grid.worst_and_mean(shares) == pytest.approx((0.75, 0.875))
 
 
+def chats(random, words, count):
+    return [[{"role": "user", "content": " ".join(random.choice(words, 6))}] for _ in range(count)]
+
+
 def test_the_router_tells_adapters_apart_and_leaves_strangers_to_the_base():
     random = np.random.default_rng(0)
-    centres = {name: random.normal(size=32) * 3 for name in ("a", "b", "c")}
-    vectors = {name: centre + random.normal(size=(100, 32)) for name, centre in centres.items()}
-    fitted = router.fit(vectors)
-    for name, centre in centres.items():
-        sent = fitted.choose(centre + random.normal(size=(50, 32)))
-        assert sent.count(name) >= 48
-    assert fitted.choose(-centres["a"] * 4 + random.normal(size=(50, 32))).count("base") >= 45
+    words = {
+        "plan": ["meu", "plano", "carteirinha", "contrato", "boleto", "cpf", "segunda", "via"],
+        "sql": ["tabela", "coluna", "chave", "select", "banco", "quantas", "linhas", "contrato"],
+        "kpi": ["sinistralidade", "indicador", "percentual", "taxa", "janeiro", "subiu", "quanto", "foi"],
+    }
+    fitted = router.fit(
+        {name: [(str(n % 4), chat) for n, chat in enumerate(chats(random, each, 120))] for name, each in words.items()}
+    )
+    for name, each in words.items():
+        assert fitted.choose(chats(random, each, 50)).count(name) >= 48
+    strangers = ["who", "painted", "the", "mona", "lisa", "capital", "of", "france"]
+    assert fitted.choose(chats(random, strangers, 50)).count("base") == 50
+    assert fitted.choose([]) == []
 
 
-def test_embedding_a_batch_is_embedding_each_alone(runs):
-    generator = Generator(runs / "base", dtype=torch.float32)
-    generator.add("a", runs / "a")
-    chats = [[{"role": "user", "content": text}] for text in ("abcabc", "x", "zyxzyxzyxzyx")]
-    together = router.embed(generator, chats)
-    alone = np.concatenate([router.embed(generator, [chat]) for chat in chats])
-    assert together == pytest.approx(alone, abs=1e-5)
-    bare = router.embed(Generator(runs / "base", dtype=torch.float32), chats)
-    assert together == pytest.approx(bare, abs=1e-6), "the adapters must not colour what routes to them"
-    assert len(generator.model.get_base_model().model.layers) == 2
+def test_router_features_ignore_digits_case_and_accents():
+    one, other = ([{"role": "user", "content": text}] for text in ("CPF 123, Inadimplência?", "cpf 987 inadimplencia"))
+    assert router.buckets(one) == router.buckets(other)
+    assert len(router.buckets([{"role": "user", "content": ""}])) >= 1
+
+
+def test_router_questions_end_before_the_last_answer(tmp_path):
+    turns = [
+        {"role": role, "content": text}
+        for role, text in [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
+    ]
+    (tmp_path / "train.jsonl").write_text(json.dumps({"kind": "k", "messages": turns}) + "\n")
+    assert router.questions(tmp_path / "train.jsonl") == [("k", turns[:3])]
 
 
 def test_tuning_takes_the_best_worst_case(capsys):
