@@ -1,0 +1,129 @@
+"""Serving figures on the embedded base with its trained adapters. Run as: pytest -m slow -s tests/test_serve_figures.py
+
+Ratios are taken within one run, alternating what is compared; other load on the machine changes both sides.
+"""
+
+import statistics
+import threading
+import time
+
+import pytest
+from serving import server
+
+from scripts.serve import catalog as catalogs
+from scripts.serve.engine import Size
+
+pytestmark = pytest.mark.slow
+QUESTIONS = ["oi, bom dia", "quero ver meu contrato", "O que é sinistralidade?", "What is the capital of France?"]
+THREADS = 2
+
+
+@pytest.fixture(scope="module")
+def trained(base_folder):
+    found = catalogs.of(base_folder.parent)
+    if len(found.adapters) < 2:
+        pytest.skip("fewer than two trained adapters: make train ADAPTER=…")
+    return found
+
+
+@pytest.fixture(scope="module")
+def client(trained):
+    with server(trained, Size(slots=8, context=1024, threads=THREADS)) as client:
+        client.says("oi", max_tokens=4)
+        yield client
+
+
+def first_piece(client, question, model) -> float:
+    """Seconds until the first content or call of a stream."""
+    import json
+    import urllib.request
+
+    body = {"model": model, "messages": [{"role": "user", "content": question}], "stream": True, "max_tokens": 8}
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(client.url + "/v1/chat/completions", json.dumps(body).encode(), headers)
+    started = time.perf_counter()
+    with urllib.request.urlopen(request) as response:
+        for line in response:
+            if b'"content": "' in line and b'"content": ""' not in line:
+                return time.perf_counter() - started
+    return time.perf_counter() - started
+
+
+def test_first_token_of_a_warm_short_chat(client, trained):
+    seconds = [
+        first_piece(client, f"{q} ({n})", m) for n in range(5) for q in QUESTIONS for m in ["base", *trained.adapters]
+    ]
+    print(f"\nfirst token: median {statistics.median(seconds):.3f} s, worst {max(seconds):.3f} s, n = {len(seconds)}")
+    assert statistics.median(seconds) <= 0.3
+
+
+def test_switching_against_loading_again(client, trained):
+    """What a switch adds to the first token, against loading base and adapter with PEFT and with llama.cpp."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    one, other = list(trained.adapters)[:2]
+    same, switched = [], []
+    for n in range(12):
+        first_piece(client, f"oi {n}", one)
+        same.append(first_piece(client, f"tudo bem {n}?", one))
+        switched.append(first_piece(client, f"tudo certo {n}?", other))
+    started = time.perf_counter()
+    model = AutoModelForCausalLM.from_pretrained(trained.base, dtype=torch.float32)
+    PeftModel.from_pretrained(model, trained.adapters[other])
+    loading = time.perf_counter() - started
+    started = time.perf_counter()
+    with server(trained, Size(slots=1, context=1024, threads=THREADS)):
+        engine = time.perf_counter() - started
+    cost = max(statistics.median(switched) - statistics.median(same), 0.001)
+    print(
+        f"\nswitch: +{1000 * cost:.0f} ms; loading again: "
+        f"PEFT {loading:.2f} s ({loading / cost:.0f}x), engine {engine:.2f} s"
+    )
+    assert loading >= 100 * cost
+
+
+def tokens_per_second(client, models, clients=8, each=2, length=48) -> float:
+    """Generated tokens a second of `clients` at once, client i asking models[i % len]."""
+    made, lock = [0], threading.Lock()
+
+    def work(index):
+        for turn in range(each):
+            question = f"{QUESTIONS[turn % len(QUESTIONS)]} Conte em detalhes, caso {index}."
+            usage = client.chat(question, models[index % len(models)], max_tokens=length)["usage"]
+            with lock:
+                made[0] += usage["completion_tokens"]
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(clients)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return made[0] / (time.perf_counter() - started)
+
+
+def test_mixed_adapters_against_one(client, trained):
+    one = list(trained.adapters)[:1]
+    mixes = {"all models": ["base", *trained.adapters], "adapters": list(trained.adapters)}
+    tokens_per_second(client, one, each=1)
+    for name, mix in mixes.items():
+        pairs = [(tokens_per_second(client, mix), tokens_per_second(client, one)) for _ in range(3)]
+        ratio = statistics.median(mixed / alone for mixed, alone in pairs)
+        print(f"\n{name}: " + ", ".join(f"{m:.0f}/{a:.0f}" for m, a in pairs) + f" tokens/s, median ratio {ratio:.2f}")
+    assert ratio >= 0.5  # the aim is 0.9; docs/serving.md has what was measured and why
+
+
+def test_there_and_back_equals_fresh_servers_token_for_token(trained):
+    models = ["base", *trained.adapters]
+    alone = {}
+    for model in models:
+        for question in QUESTIONS:
+            with server(trained, Size(slots=1, context=1024, threads=THREADS)) as fresh:
+                alone[model, question] = fresh.says(question, model, max_tokens=32)
+    with server(trained, Size(slots=4, context=1024, threads=THREADS)) as client:
+        order = [(m, q) for q in QUESTIONS for m in [*models, *models]]
+        differing = [job for job in order if client.says(job[1], job[0], max_tokens=32) != alone[job]]
+    print(f"\nA, B, A, B: {len(order) - len(differing)} of {len(order)} answers equal a fresh server's")
+    assert not differing
