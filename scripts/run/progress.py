@@ -1,12 +1,13 @@
 """An Axolotl plugin: one JSON line a step for the wrapper, a mark on each complete checkpoint, an end with the wrapper.
 
 Lines of progress.jsonl: `step`, `max_steps`, `loss`, `grad_norm`, `learning_rate`, `tokens` (real, no padding),
-`trained` (tokens with a label), `slots` (with padding), `seconds`, all four since this
-process began its first step; `resumed` is the step it began at, where that is not 0.
+`trained` (tokens with a label), `slots` (with padding), `seconds`, all four since this process began its first step;
+`peak_memory` in bytes, of the GPU or of the process; `resumed` is the step it began at, where that is not 0.
 """
 
 import json
 import os
+import resource
 import threading
 import time
 from pathlib import Path
@@ -48,6 +49,15 @@ def end_with_wrapper() -> None:
     os._exit(1)
 
 
+def peak_memory() -> int:
+    """Bytes: the most that torch held on the GPU, or that this process held in memory where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+
+
 class Report(TrainerCallback):
     """Appends one line per optimizer step; tokens are summed on the device and read once a step."""
 
@@ -74,6 +84,7 @@ class Report(TrainerCallback):
         line = {"step": state.global_step, "max_steps": state.max_steps, "tokens": tokens, "trained": trained}
         line |= {"resumed": self.resumed} if self.resumed else {}
         line |= {"slots": slots, "seconds": round(time.monotonic() - (self.began or time.monotonic()), 2)}
+        line["peak_memory"] = peak_memory()
         line |= {key: float(logs[key]) for key in ("loss", "grad_norm", "learning_rate") if key in logs}
         with open(self.file, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")

@@ -115,6 +115,7 @@ def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict
     parts = [step for i, step in enumerate(steps) if i + 1 == len(steps) or steps[i + 1]["seconds"] < step["seconds"]]
     sums = {key: round(sum(part[key] for part in parts), 2) for key in ("tokens", "trained", "slots", "seconds")}
     figures = {"steps": steps[-1]["step"], "loss": steps[-1]["loss"], "first_loss": steps[0]["loss"], **sums}
+    figures["peak_memory"] = max(step.get("peak_memory", 0) for step in steps)
     figures["tokens_per_second"] = round(sums["tokens"] / max(sums["seconds"], 1e-9), 1)
     return {
         "kind": "adapter",
