@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from scripts.config import yamlfile
-from scripts.data import database, indicators, sampledb
+from scripts.data import asking, database, indicators, sampledb
 from scripts.data.database import Database
 from scripts.data.indicator import Indicator, Period, between, decimal, limit, read
 from scripts.data.similarity import Index
@@ -207,3 +207,9 @@ def test_periods_and_numbers_are_written_the_brazilian_way():
         (2025, 2),
     ]
     assert (decimal(82.4, 1), decimal(7, 1), limit(76), limit(1.5)) == ("82,4", "7,0", "76", "1,5")
+
+
+@pytest.mark.parametrize("phrase", ["qual {o} {col}?", "qual {o"])
+def test_a_phrase_with_a_slot_that_its_intent_lacks_is_named(phrase):
+    with pytest.raises(UserError, match=r"definicao: .*slots: \{o\} \{ind\}"):
+        asking.filled(phrase, {"o": "a", "ind": "inadimplência"}, "definicao")

@@ -125,7 +125,17 @@ def asked(points: list[Point], part: str, phrases: dict, rng: random.Random) -> 
             if turn == 0:
                 order[index] = rng.sample(phrases[point.intent][part], len(phrases[point.intent][part]))
             phrase = order[index][turn % len(order[index])]
-            yield point, styled(phrase.format(**rng.choice(point.slots)), rng)
+            yield point, styled(filled(phrase, rng.choice(point.slots), point.intent), rng)
+
+
+def filled(phrase: str, slots: Slots, intent: str) -> str:
+    """The phrase with its {slots}; UserError where it names one that its intent hasn't."""
+    try:
+        return phrase.format(**slots)
+    except (KeyError, IndexError, ValueError) as error:
+        known = " ".join(f"{{{name}}}" for name in slots) or "none"
+        said = f"{intent}: {phrase!r} can't be filled ({error}); slots: {known}"
+        raise UserError(said, next="edit phrases.yml") from None
 
 
 def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> tuple[list[Row], list[Row]]:
