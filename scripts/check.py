@@ -19,6 +19,7 @@ from scripts.paths import CONFIGS, DATASETS, PROFILES, SCHEMAS, STACKS, SUITES, 
 
 DEEPSPEED = CONFIGS / "deepspeed"
 KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite", DEEPSPEED: "deepspeed"}
+KINDS[CONFIGS / "machines"] = "gpus"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 Ratios are taken within one run, alternating what is compared; other load on the machine changes both sides.
 """
 
+import os
 import statistics
 import threading
 import time
@@ -15,7 +16,7 @@ from scripts.serve.engine import Size
 
 pytestmark = pytest.mark.slow
 QUESTIONS = ["oi, bom dia", "quero ver meu contrato", "O que é sinistralidade?", "What is the capital of France?"]
-THREADS = 2
+THREADS = int(os.environ.get("THREADS") or os.cpu_count() or 1)  # 1 where other work shares the cores
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import jsonschema
-from jsonschema.exceptions import best_match
-
 from scripts.config.yamlfile import Document
 from scripts.config.yamlfile import load as load_yaml
 from scripts.data import references
@@ -22,7 +19,9 @@ SECTIONS = ("facts", "values", "phrases", "answers", "calls", "results", "kinds"
 
 
 @cache
-def _validator() -> jsonschema.Draft202012Validator:
+def _validator():
+    import jsonschema  # a tenth of a second that only a build needs: make check reads recipes with jsonschema_rs
+
     return jsonschema.Draft202012Validator(json.loads((SCHEMAS / "recipe.schema.json").read_text(encoding="utf-8")))
 
 
@@ -50,6 +49,8 @@ def allowed(folder: Path) -> list[str]:
 
 
 def _against_schema(document: Document, main: bool) -> Iterator[Problem]:
+    from jsonschema.exceptions import best_match
+
     value = document.value
     if not main and isinstance(value, dict):
         value = {"source": "dialogues", "part": True} | value
