@@ -4,6 +4,8 @@ Same inputs again: "up to date". Killed: the same command resumes from the last 
 Run as: make train ADAPTER=unimed [PROFILE=cpu] [FORCE=1] / python -m scripts.train --adapter unimed
 """
 
+import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from scripts.errors import UserError, main_of
 from scripts.files import sha256
 from scripts.paths import ROOT, shown
 from scripts.run import lock, manifest
+from scripts.run.launch import Machines
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,11 +28,14 @@ def main(argv: Sequence[str]) -> None:
     add(options, "ADAPTER", "which adapter, such as unimed")
     add(options, "PROFILE", "where and on which base: a file of configs/profiles/ (default: gpu or cpu, as is here)")
     add(options, "FORCE", "1 trains even what is up to date")
-    add(options, "PROCESSES", "how many processes train together", "1")
+    add(options, "PROCESSES", "how many processes train together, on all machines", "1")
+    add(options, "MACHINES", "how many machines train together, over one shared folder", "1")
+    add(options, "MACHINE", "which of them this is, from 0", "0")
+    add(options, "MAIN", "host:port where machine 0 listens", "127.0.0.1:29500")
     arguments = options.parse_args(argv)
     name, chosen = adapter.find(arguments.adapter), profile.choose(arguments.profile)
-    run = profile.run_folder(name, chosen)
-    with lock.held(run):
+    run, machines = profile.run_folder(name, chosen), machines_of(arguments)
+    with lock.held(run, machines.rank):
         data = data_of(name)
         resolved = profile.resolve(name, chosen, sha256(data[0]))
         made_from = manifest.inputs(resolved, data)
@@ -39,7 +45,10 @@ def main(argv: Sequence[str]) -> None:
             return
         refuse(name)
         announce(name, chosen, bool(arguments.profile), resolved)
-        train(run, made_from, mark, resolved, processes_of(arguments.processes))
+        train(run, made_from, mark, resolved, machines)
+    if machines.rank:
+        print(f"machine {machines.rank} of {machines.count} is done; machine 0 has the adapter")
+        return
     print(f"\n{shown(run)}/ is complete: adapter, tokenizer, template, manifest.json, loss.png, train.log")
     print(f"next: make eval ADAPTER={name}    or talk to it: make chat ADAPTER={name}")
 
@@ -71,19 +80,35 @@ def announce(name: str, chosen: str, asked: bool, resolved: dict) -> None:
     print(f"{name} on {resolved['base_model']}, profile {chosen}{why}", flush=True)
 
 
-def processes_of(text: str) -> int:
-    """PROCESSES as a number from 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise UserError(f"PROCESSES={text} is not a number from 1 to 1024")
+def machines_of(arguments: argparse.Namespace) -> Machines:
+    """PROCESSES, MACHINES, MACHINE and MAIN; UserError where one is no number or they don't go together."""
+    processes, count = number("PROCESSES", arguments.processes, 1, 1024), number("MACHINES", arguments.machines, 1, 128)
+    rank = number("MACHINE", arguments.machine, 0, count - 1)
+    if processes % count:
+        raise UserError(f"PROCESSES={processes} can't be shared out evenly over MACHINES={count}")
+    host, _, port = arguments.main.rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]", host):
+        raise UserError(f"MAIN={arguments.main} is not host:port, such as 10.0.0.1:29500")
+    return Machines(processes, count, rank, host.strip("[]"), number("the port of MAIN", port, 1, 65535))
+
+
+def number(name: str, text: str, least: int, most: int) -> int:
+    """A whole number within limits; UserError otherwise."""
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise UserError(f"{name}={text} is not a number from {least} to {most}")
     return int(text)
 
 
-def train(run: Path, made_from: dict, mark: str, resolved: dict, processes: int) -> None:
+def train(run: Path, made_from: dict, mark: str, resolved: dict, machines: Machines) -> None:
     """Trains and shows what changed. Imported late: an up-to-date run must be told in a moment."""
     from scripts.run import training
 
     training.base_untouched(resolved)
-    training.train(run, made_from, mark, offline=profile.base_folder(resolved) is not None, processes=processes)
+    offline = profile.base_folder(resolved) is not None
+    if machines.rank:
+        training.join(run, mark, offline, machines)
+        return
+    training.train(run, made_from, mark, offline, machines)
     print("before and after, without a system prompt:\n", flush=True)
     from scripts.run import before_after
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from scripts.data import spoken
+from scripts.data.statements import Statements
 from scripts.paths import DATASETS
 from scripts.serve.executor import REFUSALS, Executor, Limits
-from scripts.serve.statements import Statements
 from scripts.serve.stub import StubBackend
 
 TOOLS = json.loads((DATASETS / "unimed-attendant" / "tools.json").read_text(encoding="utf-8"))

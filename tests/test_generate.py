@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -111,7 +112,7 @@ TOOLS = [
 )
 def test_only_calls_that_fit_their_tool_may_be_issued(tmp_path: Path, text: str, fits: bool):
     (tmp_path / strict.NAME).write_text(json.dumps(TOOLS), encoding="utf-8")
-    assert strict.judge(tmp_path)(text) is fits
+    assert strict.judge(tmp_path).allows(text, []) is fits
 
 
 def test_without_tools_nothing_is_judged(tmp_path: Path):
@@ -119,9 +120,72 @@ def test_without_tools_nothing_is_judged(tmp_path: Path):
 
 
 def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
-    both.judges["one"] = lambda text: False
+    both.judges["one"] = SimpleNamespace(allows=lambda *_: False, choices=lambda *_: [])
     plain = both.answers(turns(), "two", most=4)
     texts = both.answers(turns(), "one", most=4)
     first = both.tokenizer.encode(OPEN, add_special_tokens=False)[0]
     assert both.refused == len(ASKED) and plain == both.answers(turns(), "two", most=4)
     assert all(not text.startswith(both.tokenizer.decode([first])) for text in texts)
+
+
+STATED = [
+    {
+        "function": {
+            "name": "consult",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "cpf": {"type": "string", "pattern": "^[0-9]{11}$", "x-stated": "cpf"},
+                    "born": {"type": "string", "x-stated": "birth"},
+                },
+            },
+        }
+    }
+]
+
+
+def drafted(cpf: str, born: str) -> str:
+    arguments = json.dumps({"cpf": cpf, "born": born})
+    return f'<tool_call>\n{{"name": "consult", "arguments": {arguments}}}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("said", "cpf", "born", "choices"),
+    [
+        ("cpf 123.456.789-01, nasci em 5/3/85", "12345678901", "19850305", None),
+        ("cpf 123.456.789-01, nasci em 5 de marco de 85", "12345678901", "19850503", [("12345678901", "19850305")]),
+        ("um dois tres quatro cinco meia sete oito nove zero um, 05031985", "1", "2", [("12345678901", "19850305")]),
+        ("cpf 12345678901, 5/3/85, aliás o ano é 1986", "12345678901", "19850303",
+         [("12345678901", "19850305"), ("12345678901", "19860305")]),
+        ("o cpf da minha mãe é 12345678901, ela nasceu em 5/3/55", "12345678901", "19550305", []),
+        ("quero ver meu plano", "12345678901", "19550305", []),
+    ],
+)  # fmt: skip
+def test_a_call_says_only_what_the_user_stated(tmp_path: Path, said, cpf, born, choices):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    judge, turns, draft = strict.judge(tmp_path), [{"role": "user", "content": said}], drafted(cpf, born)
+    assert judge.allows(draft, turns) is (choices is None)
+    if choices is not None:
+        assert judge.choices(draft, turns) == [drafted(*pair) for pair in choices]
+
+
+def test_a_mark_that_means_nothing_is_refused(tmp_path: Path):
+    text = json.dumps(STATED).replace('"birth"', '"brith"')
+    (tmp_path / strict.NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="x-stated of born is 'brith'; there are: cpf, birth"):
+        strict.judge(tmp_path)
+
+
+def test_of_several_calls_the_likeliest_is_chosen(both):
+    calls = [drafted("12345678901", day) for day in ("19850305", "19860305", "19870305")]
+    both.judges["two"] = SimpleNamespace(allows=lambda text, _: text in calls, choices=lambda *_: calls)
+    texts = both.answers(turns(), "two", most=4)
+    assert both.chosen >= len(ASKED) and set(texts) <= set(calls)
+    for messages, text in zip(turns(), texts, strict=True):
+        prompt, sums = both.prompt(messages), []
+        for call in calls:
+            ids = torch.tensor([prompt + both.tokenizer.encode(call, add_special_tokens=False)])
+            with torch.inference_mode(), both.using(["two"]):
+                found = both.model(input_ids=ids).logits[0, len(prompt) - 1 : -1].float().log_softmax(-1)
+            sums.append(found.gather(1, ids[0, len(prompt) :, None]).sum().item())
+        assert text == calls[sums.index(max(sums))]

@@ -128,7 +128,10 @@ def losses(root: Path, name: str, processes: int, resume: Path | None = None, **
         yaml.safe_dump({key: value for key, value in config.items() if value is not None}), encoding="utf-8"
     )
     program = "from scripts.run import launch; import sys, pathlib; p = pathlib.Path(sys.argv[1]); "
-    program += "launch.follow(launch.command(p, int(sys.argv[2])), True, p.parent / 'log', p.parent / 'progress.jsonl')"
+    program += "n = int(sys.argv[2]); "
+    program += (
+        "launch.follow(launch.command(p, launch.Machines(n)), True, p.parent / 'log', p.parent / 'progress.jsonl', n)"
+    )
     environment = os.environ | {"ADAPTERS_ROOT": str(root), "PYTHONPATH": str(CODE)}
     command = [sys.executable, "-c", program, str(file), str(processes)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1500)

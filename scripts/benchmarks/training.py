@@ -76,7 +76,7 @@ def axolotl(name: str, config: dict, processes: int = 1) -> dict:
     file = folder / "config.yml"
     write(file, yaml.safe_dump({key: value for key, value in config.items() if value is not None}, sort_keys=False))
     print(f"training: {name}", flush=True)
-    command = launch.command(file, processes, cpu=not profile.cuda())
+    command = launch.command(file, launch.Machines(processes), cpu=not profile.cuda())
     with memory.Watch() as watch:
         launch.follow(command, True, folder / "train.log", folder / "progress.jsonl")
     steps = merged(folder / "progress.jsonl")

@@ -13,7 +13,7 @@ _BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
 _DATE = re.compile(
     r"(?<![\d./-])(?:(\d{1,2})( ?[/.\- ] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
 )
-_DO = re.compile(r"(?<!\d)(\d{1,2})\s+d[eo]\s+(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
+_DO = re.compile(r"(?<!\d)(\d{1,2})(?:\s+d[eo]\s+|[/.-])(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
 _DAY = r"(\d{1,2}|primeiro|trinta(?: e um)?|vinte(?: e \w+)?|[^\W\d_]{2,10})"
 _BEFORE_MONTH = re.compile(rf"(?:^|(?<=\W)){_DAY}\s*[º°ª]?\s*(?:\bde\b|\bdo\b|[/.-])?\s*$", re.IGNORECASE)
 _YEAR = re.compile(

@@ -36,8 +36,8 @@ class Generator:
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
-        self.judges: dict[str, Callable[[str], bool] | None] = {}
-        self.refused = 0
+        self.judges: dict[str, strict.Judge | None] = {}
+        self.refused = self.chosen = 0
 
     def add(self, name: str, run: Path) -> None:
         """Loads an adapter (or a stack) from its folder under a name; weights are safetensors only."""
@@ -68,7 +68,7 @@ class Generator:
         """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
 
         `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more where its
-        call does not fit its tool (see strict.py); `refused` counts these.
+        call is not allowed (see strict.py): `refused` counts these, `chosen` those of them that became another call.
         """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
         prompts = [self.prompt(messages) for messages in conversations]
@@ -81,17 +81,44 @@ class Generator:
                 texts[row] = self.tokenizer.decode(tokens, skip_special_tokens=True)
             finished += len(batch)
             done(finished)
-        misfit = [] if barred else [i for i, name in enumerate(names) if not self.allowed(name, texts[i])]
-        if misfit:
-            self.refused += len(misfit)
-            again = self.answers([conversations[i] for i in misfit], [names[i] for i in misfit], most, barred=True)
-            texts = [dict(zip(misfit, again, strict=True)).get(i, text) for i, text in enumerate(texts)]
+        rows = enumerate(zip(names, texts, conversations, strict=True))
+        misfit = [] if barred else [row for row, said in rows if not self.allowed(*said)]
+        self.refused += len(misfit)
+        for row in misfit:
+            texts[row] = self.choice(names[row], texts[row], conversations[row])
+        empty = [row for row in misfit if not texts[row]]
+        if empty:
+            again = self.answers(
+                [conversations[row] for row in empty], [names[row] for row in empty], most, barred=True
+            )
+            for row, text in zip(empty, again, strict=True):
+                texts[row] = text
         return texts
 
-    def allowed(self, name: str, text: str) -> bool:
-        """Whether an adapter may say this: its tool calls fit their tools, or it has none."""
+    def allowed(self, name: str, text: str, messages: list[dict]) -> bool:
+        """Whether an adapter may say this: its tool calls fit their tools and what the user stated, or it has none."""
         judge = self.judges.get(name)
-        return judge is None or judge(text)
+        return judge is None or judge.allows(text, messages)
+
+    def choice(self, name: str, text: str, messages: list[dict]) -> str:
+        """In a refused call's place the likeliest that is allowed; empty where none is."""
+        calls = self.judges[name].choices(text, messages)
+        self.chosen += bool(calls)
+        return self.likeliest(self.prompt(messages), calls, name) if len(calls) > 1 else "".join(calls)
+
+    @torch.inference_mode()
+    def likeliest(self, prompt: list[int], texts: list[str], name: str) -> str:
+        """Which of these continuations of a prompt the model, with that adapter, finds likeliest."""
+        ends = [self.tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        longest, pad, device = max(map(len, ends)), self.tokenizer.pad_token_id, self.model.device
+        ids = torch.tensor([prompt + each + [pad] * (longest - len(each)) for each in ends], device=device)
+        with self.using([name] * len(texts)) as chosen:  # padded on the right, which causal attention never sees
+            logits = self.model(input_ids=ids, logits_to_keep=longest + 1, **chosen).logits[:, :-1].float()
+        sums = [
+            logits[row, range(len(each)), each] - logits[row, : len(each)].logsumexp(-1)
+            for row, each in enumerate(ends)
+        ]
+        return texts[max(range(len(texts)), key=lambda row: float(sums[row].sum()))]
 
     def stream(self, messages: list[dict], adapter: str = BASE, most: int = 512) -> Iterator[str]:
         """Pieces of one answer as they come; joined they are the whole text.
@@ -104,10 +131,11 @@ class Generator:
             if not OPEN.startswith(held[: len(OPEN)]):
                 yield held
                 held = ""
-        if held and self.allowed(adapter, held):
-            yield held
-        elif held:
-            yield from self.pieces(messages, adapter, most, barred=True)
+        if held and not self.allowed(adapter, held, messages):
+            held = self.choice(adapter, held, messages)
+            if not held:
+                yield from self.pieces(messages, adapter, most, barred=True)
+        yield held
 
     def pieces(self, messages: list[dict], adapter: str, most: int, barred: bool = False) -> Iterator[str]:
         """Text as it is decoded, whole letters only."""

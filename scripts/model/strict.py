@@ -1,30 +1,87 @@
-"""Strict tool calls: a call that its tool's own JSON Schema refuses is never issued.
+"""Strict tool calls: a call that its tool refuses, or whose arguments the user never stated, is not issued.
 
-The tool, not the model, judges what is valid: eleven digits, a day that exists. Where the model opens a call whose
-arguments don't fit, the opening of a call is barred and it is asked once more: what it says then is its own next-best
-answer. Nothing is written for it, and the evaluation reports how often this happened.
+The tool, not the model, judges what is valid: eleven digits, a day that exists. An argument that tools.json marks with
+`x-stated` (`cpf` or `birth`) must be a value that the user gave as their own in this conversation, by the same rules as
+the executor that consults (scripts/data/statements.py). Where the model's draft is refused, the model chooses: the
+likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, its next-best
+answer without a call. Both are counted, and the evaluation reports how often they happened.
 """
 
-from collections.abc import Callable
+import itertools
+import json
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from scripts.data.gates import tool_schemas
-from scripts.model.toolcall import message_of, strict_json
+from scripts.data.statements import Statements
+from scripts.errors import UserError
+from scripts.model.toolcall import canonical, message_of, strict_json, text_of
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
+#: By an argument's mark: the values, as the tool takes them, that the user stated; and why one can't be taken, or "".
+STATED = {
+    "cpf": (Statements.cpfs, Statements.own_cpf),
+    "birth": (
+        lambda statements: [f"{day:%Y%m%d}" for day in statements.births()],
+        lambda statements, value: statements.own_birth(datetime.strptime(value, "%Y%m%d").date()),
+    ),
+}
+#: More choices than this are no choice: somebody pasted a list.
+MOST = 12
 
 
-def judge(run: Path) -> Callable[[str], bool] | None:
-    """A function that says whether a generated text may be issued; None for a run without tools."""
+class Judge:
+    """What an adapter with tools may say."""
+
+    def __init__(self, file: Path):
+        self.schemas = tool_schemas(file)
+        functions = [tool["function"] for tool in json.loads(file.read_text(encoding="utf-8"))]
+        self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
+
+    def allows(self, text: str, messages: Sequence[dict]) -> bool:
+        """Whether a generated answer to these messages may be issued."""
+        return all(self._fits(call["function"], messages) for call in message_of(text).get("tool_calls") or [])
+
+    def choices(self, text: str, messages: Sequence[dict]) -> list[str]:
+        """The refused call with each set of arguments that the user stated; none where nothing fits."""
+        calls = message_of(text).get("tool_calls") or []
+        stated = self.stated.get(calls[0]["function"]["name"]) if len(calls) == 1 else None
+        if not stated:
+            return []
+        function, statements, made = calls[0]["function"], Statements(messages), []
+        values = [STATED[kind][0](statements) for kind in stated.values()]
+        for chosen in itertools.islice(itertools.product(*values), MOST + 1):
+            arguments = strict_json(function["arguments"]) | dict(zip(stated, chosen, strict=True))
+            call = {"type": "function", "function": function | {"arguments": canonical(arguments)}}
+            if self._valid(call["function"]):
+                made.append(text_of({"content": None, "tool_calls": [call]}))
+        return made if len(made) <= MOST else []
+
+    def _valid(self, function: dict) -> bool:
+        schema = self.schemas.get(function["name"])
+        return schema is not None and schema.is_valid(strict_json(function["arguments"]))
+
+    def _fits(self, function: dict, messages: Sequence[dict]) -> bool:
+        if not self._valid(function):
+            return False
+        arguments, stated = strict_json(function["arguments"]), self.stated[function["name"]]
+        statements = Statements(messages) if stated else None
+        given = {name: kind for name, kind in stated.items() if name in arguments}
+        return not any(STATED[kind][1](statements, arguments[name]) for name, kind in given.items())
+
+
+def marks(parameters: dict) -> dict[str, str]:
+    """Argument -> what of it the user must have stated; UserError for a mark that means nothing."""
+    found = {name: rules["x-stated"] for name, rules in parameters.get("properties", {}).items() if "x-stated" in rules}
+    for name, kind in found.items():
+        if kind not in STATED:
+            raise UserError(f"{NAME}: x-stated of {name} is {kind!r}; there are: {', '.join(STATED)}")
+    return found
+
+
+def judge(run: Path) -> Judge | None:
+    """The judge of a run's answers; None for a run without tools."""
     file = run / NAME
-    if not file.exists():
-        return None
-    schemas = tool_schemas(file)
-
-    def allowed(text: str) -> bool:
-        calls = [call["function"] for call in message_of(text).get("tool_calls") or []]
-        known = all(call["name"] in schemas for call in calls)
-        return known and all(schemas[call["name"]].is_valid(strict_json(call["arguments"])) for call in calls)
-
-    return allowed
+    return Judge(file) if file.exists() else None

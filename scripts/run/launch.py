@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.config import profile
 from scripts.errors import UserError
 from scripts.paths import CODE, ROOT, shown
 
@@ -17,25 +19,47 @@ LOOK = 0.5
 QUIET = 30
 
 
-def command(config: Path, processes: int = 1, cpu: bool = True) -> list[str]:
+@dataclass(frozen=True)
+class Machines:
+    """Who trains together: processes over all machines, machines, which one this is, where the first one listens."""
+
+    processes: int = 1
+    count: int = 1
+    rank: int = 0
+    host: str = "127.0.0.1"
+    port: int = 29500
+
+    @property
+    def here(self) -> int:
+        """Processes on this machine."""
+        return max(1, self.processes // self.count)
+
+
+def command(config: Path, machines: Machines = Machines(), cpu: bool = True) -> list[str]:
     """The command line; everything else that Axolotl obeys is in the config."""
-    where = ["--cpu"] if cpu else []
-    plain = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    many = ["--num_processes", str(processes)] + (["--multi_gpu"] if processes > 1 and not cpu else [])
-    start = [sys.executable, "-m", "accelerate.commands.launch", *where, *many, *plain]
-    return [*start, "-m", "axolotl.cli.train", shown(config)]
+    # accelerate's `--cpu` starts one process whatever --num_processes says; its GPU launcher starts as many as it is
+    # told, and ACCELERATE_USE_CPU (see environment) keeps them on the CPU.
+    where = ["--multi_gpu"] if machines.processes > 1 else ["--cpu"] if cpu else []
+    many = ["--num_processes", str(machines.processes), "--num_machines", str(machines.count)]
+    if machines.count > 1:
+        many += ["--machine_rank", str(machines.rank), "--main_process_ip", machines.host]
+    if machines.processes > 1:
+        many += ["--main_process_port", str(machines.port)]
+    start = [sys.executable, "-m", "accelerate.commands.launch", *where, *many]
+    return [*start, "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "axolotl.cli.train", shown(config)]
 
 
-def environment(offline: bool) -> dict[str, str]:
-    """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores used."""
+def environment(offline: bool, processes: int = 1) -> dict[str, str]:
+    """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores shared out."""
     ours = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "WANDB_MODE": "disabled", "ADAPTERS_WRAPPED": "1"}
     ours |= {"PYTHONPATH": str(CODE), "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-    ours |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)}
+    ours |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // processes))}
+    ours |= {} if profile.cuda() else {"ACCELERATE_USE_CPU": "true"}
     ours |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if offline else {}
     return {**os.environ, **ours}
 
 
-def follow(arguments: list[str], offline: bool, log: Path, progress: Path) -> None:
+def follow(arguments: list[str], offline: bool, log: Path, progress: Path, processes: int = 1) -> None:
     """Runs to the end with a live line; UserError where it fails, with the log's reason and the next command.
 
     The child reads our stdin's other end: when this process dies, however, the child ends too.
@@ -44,7 +68,7 @@ def follow(arguments: list[str], offline: bool, log: Path, progress: Path) -> No
         child = subprocess.Popen(
             arguments,
             cwd=ROOT,
-            env=environment(offline),
+            env=environment(offline, processes),
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=stream,

@@ -11,10 +11,10 @@ from scripts.paths import shown
 
 
 @contextmanager
-def held(run: Path) -> Iterator[None]:
-    """Holds outputs/<base>/.<adapter>.lock; UserError names the process that has it."""
+def held(run: Path, machine: int = 0) -> Iterator[None]:
+    """Holds outputs/<base>/.<adapter>.lock, one for each machine; UserError names the process that has it."""
     run.parent.mkdir(parents=True, exist_ok=True)
-    with open(run.parent / f".{run.name}.lock", "a+", encoding="utf-8") as stream:
+    with open(run.parent / f".{run.name}{machine or ''}.lock", "a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from scripts.files import sha256, write
 from scripts.model import base
 from scripts.paths import shown
 from scripts.run import launch, manifest
+from scripts.run.launch import Machines
 from scripts.run.progress_file import COMPLETE, merged
 
 #: What Axolotl leaves in the work folder and a run keeps.
@@ -28,9 +30,11 @@ KEPT = (
 )
 #: Bytes that a training of the embedded base writes at most: two checkpoints with optimizer state, and the run.
 ROOM = 1_000_000_000
+#: Seconds that the other machines wait for the first.
+PATIENCE = 120
 
 
-def train(run: Path, made_from: dict, mark: str, offline: bool, processes: int = 1) -> None:
+def train(run: Path, made_from: dict, mark: str, offline: bool, machines: Machines) -> None:
     """Trains into the work folder, resuming what is there from the same inputs, and moves the run into its place."""
     config = made_from["config"]
     work = profile.work_folder(run)
@@ -42,9 +46,24 @@ def train(run: Path, made_from: dict, mark: str, offline: bool, processes: int =
     write(resolved, yaml.safe_dump(config | extra, sort_keys=False, allow_unicode=True, width=120))
     if start:
         print(f"resuming from {start.name}", flush=True)
-    arguments = launch.command(resolved, processes, cpu=not profile.cuda())
-    launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl")
+    arguments = launch.command(resolved, machines, cpu=not profile.cuda())
+    launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl", machines.here)
     finish(run, work, made_from, mark, arguments)
+
+
+def join(run: Path, mark: str, offline: bool, machines: Machines) -> None:
+    """What a machine but the first does: trains on the config that the first one wrote to the shared folder."""
+    work = profile.work_folder(run)
+    note, until = work / "fingerprint", time.monotonic() + PATIENCE
+    while not (work / "config.yml").exists() or note.read_text(encoding="utf-8") != mark:
+        if time.monotonic() > until:
+            raise UserError(
+                f"machine 0 has not begun the same training in {shown(work)}",
+                next="start it there first, from the same commit; the machines need this folder in common",
+            )
+        time.sleep(1)
+    arguments = launch.command(work / "config.yml", machines, cpu=not profile.cuda())
+    launch.follow(arguments, offline, work / f"train-{machines.rank}.log", work / "progress.jsonl", machines.here)
 
 
 def prepare(work: Path, mark: str) -> None:

@@ -15,9 +15,9 @@ from typing import Protocol
 
 import jsonschema_rs
 
+from scripts.data.statements import Statements
 from scripts.model.toolcall import strict_json
 from scripts.serve.limits import Ledger, Limits
-from scripts.serve.statements import Statements
 
 log = logging.getLogger("executor")
 

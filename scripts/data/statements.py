@@ -3,6 +3,7 @@
 Only user turns count. The question is never "which CPFs are in the text" but "did the user state this one, as
 theirs": a value that a tool is about to receive is searched for in all its written forms, and every place where it
 stands is attributed by the nearest phrase that says whose it is. Said of somebody else once, it stays theirs.
+`cpfs` and `births` list what would pass, for a model that must choose among it.
 """
 
 import difflib
@@ -12,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 
+from scripts.data.birthdates import compact_date, dates
+from scripts.data.findings import Known
+from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES
 from scripts.data.spoken import MONTHS, number
-from scripts.serve.phrases import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES
 
 _DIGIT_NAMES = (
     "zero",
@@ -35,6 +38,10 @@ _LINK = r"(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}"
 _START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))", r"(?!\d|[a-z])"
 _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
+_SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
+_LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}})(?!\d))")
+_COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
+_NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
 _TURN = "\n|\n"
 
@@ -44,13 +51,31 @@ class Statements:
 
     def __init__(self, messages: Sequence[dict]):
         turns = [message.get("content") for message in messages if message.get("role") == "user"]
-        self.text = _folded(_TURN.join(turn for turn in turns if isinstance(turn, str)))
+        self.said = _TURN.join(turn for turn in turns if isinstance(turn, str))
+        self.text = _folded(self.said)
         self.digits = _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), self.text)
         self.marks = sorted(
             [(found.end(), True) for found in OWN.finditer(self.text)]
             + [(found.end(), False) for found in OTHERS.finditer(self.text)]
             + [(found.end(), False) for found in POSSESSED.finditer(self.text) if _relative(found[1])]
         )
+
+    def cpfs(self) -> list[str]:
+        """Every CPF that own_cpf takes, as the text has them: in groups or spelled out, else any 11 digits."""
+        plain = [found[0] for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
+        found = plain or [match[1] for match in _LOOSE.finditer(self.digits)]
+        return [cpf for cpf in dict.fromkeys(re.sub(r"\D", "", each) for each in found) if not self.own_cpf(cpf)]
+
+    def births(self) -> list[date]:
+        """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
+        known = Known(asked_birth=True)
+        written = [found.value for found in dates(self.said, known)]
+        written += [value for found in _COMPACT.finditer(self.said) if (value := compact_date(found[0]))]
+        numbers = [int(found[0]) for found in _NUMBER.finditer(self.said)] if CORRECTION.search(self.text) else []
+        mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
+        mended += [(year, month, n) for year, month, _ in written for n in numbers if n <= 31]
+        real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]
+        return [day for day in real if not self.own_birth(day)]
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
@@ -124,6 +149,14 @@ class Statements:
         for joined in (day + month + year, year + month + day, day + month + year[2:]):
             for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
                 yield found.span()
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    """The date, where there is such a day."""
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 @lru_cache(4096)

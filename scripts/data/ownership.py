@@ -13,7 +13,8 @@ _PEOPLE = (
     "clientes?|pacientes?|dependentes?|pessoas?(?! \\w{0,2}f\\w{2,6}\\b)|conhecid[oa]s?|ex|rapaz|moca|"
     "menin[oa]s?|soci[oa]s?|alun[oa]s?|usuari[oa]s?|"
     "terceir[oa]s?|fulan[oa]|cicran[oa]|beltran[oa]|cara|homem|parentes?|familiar|familiares|afilhad[oa]|madrinha|"
-    "padrinho|inquilin[oa]|estagiari[oa]|senhora?"
+    "padrinho|inquilin[oa]|estagiari[oa]|senhora?|comadre|compadre|cuidadora?|bisav[oa]s?|bisnet[oa]s?|don[oa]s?|"
+    "pessoal d[aeo]"
 )
 #: People who may just as well be mentioned for another reason: "o médico pediu um exame".
 _PROFESSIONS = (
@@ -50,12 +51,14 @@ OWN = re.compile(
     r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
     r"|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
-    r"|\bo (?:certo|correto) (?:e|eh)\b|\bsou (?:eu|o titular|a titular)\b"
+    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro) d[aeo]s? (?:{_PROFESSIONS})\b"
+    rf"|\bd[aeo] (?:meu|minha|noss[oa]) (?:{_PROFESSIONS})\b|\b(?:nao|n) (?:sou|e) eu\b"
+    rf"|\b(?:exames?|atestados?|consultas marcadas) d[ao]s? (?!{_NOT_A_NAME}|meus?\b|minhas?\b)\w+"
     rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
     rf"|\b(?:o|a) (?:{_PROFESSIONS}) (?:tem|nasceu|esta com|possui)\b"
     r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem|lhe)\b"
