@@ -34,7 +34,7 @@ _DIGITS = {word: str(n) for n, word in enumerate(_DIGIT_NAMES)}
 _DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
 _DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
 _BETWEEN = r"(?:[\s.,/_-]|\b(?:ponto|traco|tracinho|hifen|barra|espaco)\b){0,12}"
-_LINK = r"(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}"
+_LINK = r"(?:(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d))"
 _START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))", r"(?!\d|[a-z])"
 _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
@@ -171,7 +171,7 @@ def _forms(birth: date) -> tuple[str, str, str]:
     if date.today().year - 100 <= birth.year <= date.today().year:
         years += [f"{birth.year % 100:02}", _folded(number(birth.year % 100))]
     days = [f"0?{birth.day}[oa]?", _folded(number(birth.day)), *(["primeiro"] if birth.day == 1 else [])]
-    months = [f"0?{birth.month}", _folded(number(birth.month)), r"(?P<name>[a-z]{3,12}\b)"]
+    months = [f"0?{birth.month}", _folded(number(birth.month)), r"(?P<name>[a-z]{3,12}(?![a-z]))"]
     return tuple("(?:" + "|".join(forms) + ")" for forms in (days, months, years))
 
 
