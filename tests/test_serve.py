@@ -16,6 +16,7 @@ from toybase import write_adapter, write_base
 from scripts.errors import UserError
 from scripts.paths import CODE
 from scripts.serve import catalog as catalogs
+from scripts.serve import start as start_module
 from scripts.serve.catalog import Catalog
 from scripts.serve.deltas import Deltas
 from scripts.serve.engine import Engine, Size, converted, start
@@ -490,3 +491,10 @@ def test_the_engines_own_port_is_closed_to_others(catalog):
     request = urllib.request.Request(engine.url + "/completion", b"{}", {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(request)
+
+
+def test_a_real_back_end_is_named_and_a_wrong_name_is_said():
+    assert type(start_module.backend("scripts.serve.stub:StubBackend")) is type(start_module.backend(""))
+    for name in ("scripts.serve.stub", "scripts.serve.stub:Missing", "no_such_module:Back", ":x"):
+        with pytest.raises(UserError, match=f"BACKEND={name}: "):
+            start_module.backend(name)

@@ -18,7 +18,7 @@ SCHEMA = CODE / "scripts/serve/request.schema.json"
 SOURCES = "\n".join(SERVE.values())
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.search(r"^NAMES := (.*?[^\\])\n", MAKEFILE, re.MULTILINE | re.DOTALL).group(1).split()) - {"\\"}
-ELSEWHERE = {"CPF", "AAAAMMDD", "PATH", "VLLM_API_KEY"}  # words, and what make serve sets or systemd has
+ELSEWHERE = {"CPF", "AAAAMMDD", "PATH", "PYTHONPATH", "VLLM_API_KEY"}  # words, and what make serve sets or systemd has
 SPANS = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL))
 
 
@@ -43,7 +43,7 @@ def test_every_variable_is_one_of_make_and_is_read():
     alone = [span for span in SPANS if re.fullmatch(r"[A-Z][A-Z_]{2,}", span)]
     named = {*assigned, *alone}
     assert {"HOST", "PORT", "API_KEY", "SLOTS", "CONTEXT"} <= named <= VARIABLES | ELSEWHERE
-    for name in named - {"CPF", "AAAAMMDD", "PATH"}:
+    for name in named - {"CPF", "AAAAMMDD", "PATH", "PYTHONPATH"}:
         assert f'"{name}"' in SOURCES, f"nothing in scripts/serve reads {name}"
 
 

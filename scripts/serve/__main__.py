@@ -43,6 +43,7 @@ def parsed(argv: Sequence[str], doc: str = __doc__ or ""):
     arguments.add(parser, "CONTEXT", "tokens of prompt and answer, for each slot", "2048", type=int)
     arguments.add(parser, "THREADS", "CPU threads (default: all cores)", str(os.cpu_count() or 1), type=int)
     arguments.add(parser, "ENGINE", "llamacpp or vllm")
+    arguments.add(parser, "BACKEND", "module:callable that makes what tools consult (default: sample people)")
     arguments.add(parser, "PRINT", "1 shows vLLM's command and starts nothing")
     return parser.parse_args(argv)
 
@@ -52,7 +53,9 @@ def served(found: catalog.Catalog, settings: Settings, options, extend=lambda ap
     from scripts.serve import start
     from scripts.serve.engine import Size
 
-    service = start.service(found, Size(options.slots, options.context, options.threads))
+    service = start.service(
+        found, Size(options.slots, options.context, options.threads), start.backend(options.backend)
+    )
     app = application(service, settings)
     extend(app)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host

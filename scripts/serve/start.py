@@ -1,5 +1,6 @@
 """Puts a server together: catalog, engine, prompts, executor and front, from what a verb was told."""
 
+import importlib
 import json
 import logging
 import os
@@ -22,10 +23,22 @@ def key_from_environment() -> str:
     """API_KEY, or the first line of the file that API_KEY_FILE names; never from the command line, which others see."""
     if file := os.environ.get("API_KEY_FILE"):
         try:
-            return Path(file).read_text(encoding="utf-8").strip()
+            return next(iter(Path(file).read_text(encoding="utf-8").split("\n"))).strip()
         except OSError as error:
             raise UserError(f"API_KEY_FILE={file}: {error.strerror}") from None
     return os.environ.get("API_KEY", "")
+
+
+def backend(name: str) -> object:
+    """What consults: the stub, or what `module:callable` makes, with a method for each tool (see executor.Backend)."""
+    if not name:
+        return StubBackend()
+    module, _, factory = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), factory)()
+    except (ImportError, AttributeError, ValueError) as error:
+        said = "BACKEND=module:callable, importable from PYTHONPATH"
+        raise UserError(f"BACKEND={name}: {error}", next=said) from None
 
 
 def tools(catalog: Catalog) -> list[dict]:
@@ -34,10 +47,10 @@ def tools(catalog: Catalog) -> list[dict]:
     return [tool for file in files if file.exists() for tool in json.loads(file.read_text(encoding="utf-8"))]
 
 
-def service(catalog: Catalog, size: Size, backend: object = None) -> Service:
+def service(catalog: Catalog, size: Size, consults: object = None) -> Service:
     """The engine with all adapters loaded, and what answers with it; takes a second or two."""
     engine = Engine(catalog.base, list(catalog.adapters.values()), size)
-    executor = Executor(backend or StubBackend(), tools(catalog))
+    executor = Executor(consults or StubBackend(), tools(catalog))
     return Service(catalog, engine, Prompts(catalog.base), executor)
 
 
