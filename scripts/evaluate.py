@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.arguments import add, parser
 from scripts.errors import UserError, main_of
-from scripts.files import sha256, write, write_json, write_lines
+from scripts.files import write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
@@ -55,7 +55,6 @@ def faced(run: Path) -> list[suite.Suite]:
 
 def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Record]:
     """Both models' answers to every row, scored. Heavy imports only here."""
-    from scripts.model import strict
     from scripts.model.generate import BASE, of_run
     from scripts.model.likelihood import likelihoods
     from scripts.score import answers
@@ -63,7 +62,7 @@ def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Re
     rows = [(each, row) for each in suites for row in grid.sample(suite.rows_of(each), most)]
     written, generator = manifest.read(run), of_run(run)
     weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"])}
-    weights[run.name] = written["weights"][:16] + (sha256(run / strict.NAME) if (run / strict.NAME).exists() else "")
+    weights[run.name] = grid.mark(run, written["weights"])
     questions = [row for _, row in rows if "messages" in row]
     stride = math.ceil(len(questions) / ROWS_OF_BASE)
     asked = {BASE: questions[::stride], run.name: questions}

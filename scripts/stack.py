@@ -63,9 +63,9 @@ def _write(found: StackFile, members: dict[str, Path], folder: Path, made_from: 
     loras, pairs, exact = _load(found, members)
     delta = stack.combine(pairs, _settings(found))
     facts = {"rank": max(len(down) for down, _ in delta.values()), "error": lora.distance(delta, exact)}
-    first = next(iter(members.values()))
-    manifest = {"name": found.name, "base": compatible.manifest_of(first)["base"], **made_from, **facts}
-    adapterfolder.build(folder, lambda work: adapterfolder.write(work, delta, loras, first, manifest))
+    folders = list(members.values())
+    manifest = {"name": found.name, "base": compatible.manifest_of(folders[0])["base"], **made_from, **facts}
+    adapterfolder.build(folder, lambda work: adapterfolder.write(work, delta, loras, folders, manifest))
     print(f"{shown(folder)}: {found.method} of {', '.join(f'{w:g} {n}' for n, w in found.weights.items())}")
     print(f"  rank {facts['rank']}, error against the exact sum {facts['error']:.1e} (0 is exact)")
     for (one, first_lora), (other, second_lora) in combinations(zip(members, loras, strict=True), 2):

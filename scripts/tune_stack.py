@@ -144,8 +144,8 @@ class Trial:
         loras = [lora.read(self.runs / name) for name in found.weights]
         settings = stack.Settings(found.method, found.rank, found.density, found.seed)
         delta = stack.combine(list(zip(loras, found.weights.values(), strict=True)), settings)
-        adapterfolder.write(folder, delta, loras, self.runs / next(iter(found.weights)), {})
-        mark = sha256(folder / "adapter_model.safetensors")
+        adapterfolder.write(folder, delta, loras, [self.runs / name for name in found.weights], {})
+        mark = grid.mark(folder, sha256(folder / "adapter_model.safetensors"))
         self.generator.add("candidate", folder)
         # The folder beside the members' runs: answers are kept there, under the hash of these weights.
         return Target("candidate", "stack", self.runs / "candidate", mark)

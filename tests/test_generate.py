@@ -122,9 +122,11 @@ def test_without_tools_nothing_is_judged(tmp_path: Path):
 def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
     both.judges["one"] = SimpleNamespace(allows=lambda *_: False, choices=lambda *_: [])
     plain = both.answers(turns(), "two", most=4)
+    assert not both.drafts
     texts = both.answers(turns(), "one", most=4)
+    assert len(both.drafts) == len(ASKED)
     first = both.tokenizer.encode(OPEN, add_special_tokens=False)[0]
-    assert both.refused == len(ASKED) and plain == both.answers(turns(), "two", most=4)
+    assert plain == both.answers(turns(), "two", most=4)
     assert all(not text.startswith(both.tokenizer.decode([first])) for text in texts)
 
 
@@ -181,7 +183,7 @@ def test_of_several_calls_the_likeliest_is_chosen(both):
     calls = [drafted("12345678901", day) for day in ("19850305", "19860305", "19870305")]
     both.judges["two"] = SimpleNamespace(allows=lambda text, _: text in calls, choices=lambda *_: calls)
     texts = both.answers(turns(), "two", most=4)
-    assert both.chosen >= len(ASKED) and set(texts) <= set(calls)
+    assert len(both.drafts) == len(ASKED) and set(texts) <= set(calls)
     for messages, text in zip(turns(), texts, strict=True):
         prompt, sums = both.prompt(messages), []
         for call in calls:

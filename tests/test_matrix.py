@@ -196,5 +196,5 @@ def test_heat_page_is_self_contained_and_escapes():
 
 
 def test_answers_of_a_cut_off_cache_are_asked_again(tmp_path):
-    (tmp_path / "x.jsonl").write_text('["one", "1"]\n["two", "2')
-    assert answers.read(tmp_path / "x.jsonl") == {"one": "1"}
+    (tmp_path / "x.jsonl").write_text('["one", "1", "1"]\n["two", "2')
+    assert answers.read(tmp_path / "x.jsonl") == {"one": ("1", "1")}

@@ -3,14 +3,14 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from scripts.errors import UserError
 from scripts.files import sha256, write_json
-from scripts.model import stack
+from scripts.model import stack, strict
 from scripts.model.lora import Deltas, Lora
 from scripts.paths import shown
 
@@ -50,13 +50,19 @@ def build(folder: Path, fill: Callable[[Path], None]) -> None:
         raise
 
 
-def write(work: Path, delta: Deltas, members: list[Lora], companions: Path, manifest: dict) -> None:
-    """adapter_config.json, adapter_model.safetensors, tokenizer, template and manifest (which gets `weights`)."""
+def write(work: Path, delta: Deltas, members: list[Lora], folders: Sequence[Path], manifest: dict) -> None:
+    """What an adapter folder holds; of the members in `folders` come the tools, of the first tokenizer and template."""
     tensors = stack.tensors(delta)
     rank = max(len(down) for down, _ in delta.values())
     save_file(tensors, work / "adapter_model.safetensors", metadata={"format": "pt"})
+    (work / "adapter_model.safetensors").chmod(0o644)  # safetensors lets nobody else read it
     write_json(work / "adapter_config.json", stack.config(members, rank))
     for name in COMPANIONS:
-        if (companions / name).exists():
-            shutil.copyfile(companions / name, work / name)
+        if (folders[0] / name).exists():
+            shutil.copyfile(folders[0] / name, work / name)
+    files = [folder / strict.NAME for folder in folders if (folder / strict.NAME).exists()]
+    if files:
+        write_json(
+            work / strict.NAME, [tool for file in files for tool in json.loads(file.read_text(encoding="utf-8"))]
+        )
     write_json(work / "manifest.json", manifest | {"weights": sha256(work / "adapter_model.safetensors")})

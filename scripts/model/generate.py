@@ -37,7 +37,8 @@ class Generator:
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
         self.judges: dict[str, strict.Judge | None] = {}
-        self.refused = self.chosen = 0
+        #: Of the last `answers`: what the model wrote, by row, where something else stands in its place.
+        self.drafts: dict[int, str] = {}
 
     def add(self, name: str, run: Path) -> None:
         """Loads an adapter (or a stack) from its folder under a name; weights are safetensors only."""
@@ -68,7 +69,7 @@ class Generator:
         """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
 
         `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more where its
-        call is not allowed (see strict.py): `refused` counts these, `chosen` those of them that became another call.
+        call is not allowed (see strict.py); `drafts` keeps what it had written.
         """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
         prompts = [self.prompt(messages) for messages in conversations]
@@ -83,7 +84,7 @@ class Generator:
             done(finished)
         rows = enumerate(zip(names, texts, conversations, strict=True))
         misfit = [] if barred else [row for row, said in rows if not self.allowed(*said)]
-        self.refused += len(misfit)
+        drafts = {row: texts[row] for row in misfit}
         for row in misfit:
             texts[row] = self.choice(names[row], texts[row], conversations[row])
         empty = [row for row in misfit if not texts[row]]
@@ -93,6 +94,7 @@ class Generator:
             )
             for row, text in zip(empty, again, strict=True):
                 texts[row] = text
+        self.drafts = drafts
         return texts
 
     def allowed(self, name: str, text: str, messages: list[dict]) -> bool:
@@ -103,7 +105,6 @@ class Generator:
     def choice(self, name: str, text: str, messages: list[dict]) -> str:
         """In a refused call's place the likeliest that is allowed; empty where none is."""
         calls = self.judges[name].choices(text, messages)
-        self.chosen += bool(calls)
         return self.likeliest(self.prompt(messages), calls, name) if len(calls) > 1 else "".join(calls)
 
     @torch.inference_mode()

@@ -4,15 +4,17 @@ The tool, not the model, judges what is valid: eleven digits, a day that exists.
 `x-stated` (`cpf` or `birth`) must be a value that the user gave as their own in this conversation, by the same rules as
 the executor that consults (scripts/data/statements.py). Where the model's draft is refused, the model chooses: the
 likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, its next-best
-answer without a call. Both are counted, and the evaluation reports how often they happened.
+answer without a call. The evaluation keeps the draft and gives the figures of both.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from scripts.data import ownership, statements
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements
 from scripts.errors import UserError
@@ -24,8 +26,8 @@ NAME = "tools.json"
 STATED = {
     "cpf": (Statements.cpfs, Statements.own_cpf),
     "birth": (
-        lambda statements: [f"{day:%Y%m%d}" for day in statements.births()],
-        lambda statements, value: statements.own_birth(datetime.strptime(value, "%Y%m%d").date()),
+        lambda said: [f"{day:%Y%m%d}" for day in said.births()],
+        lambda said, value: said.own_birth(datetime.strptime(value, "%Y%m%d").date()),
     ),
 }
 #: More choices than this are no choice: somebody pasted a list.
@@ -50,8 +52,8 @@ class Judge:
         stated = self.stated.get(calls[0]["function"]["name"]) if len(calls) == 1 else None
         if not stated:
             return []
-        function, statements, made = calls[0]["function"], Statements(messages), []
-        values = [STATED[kind][0](statements) for kind in stated.values()]
+        function, said, made = calls[0]["function"], Statements(messages), []
+        values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
             arguments = strict_json(function["arguments"]) | dict(zip(stated, chosen, strict=True))
             call = {"type": "function", "function": function | {"arguments": canonical(arguments)}}
@@ -67,9 +69,9 @@ class Judge:
         if not self._valid(function):
             return False
         arguments, stated = strict_json(function["arguments"]), self.stated[function["name"]]
-        statements = Statements(messages) if stated else None
+        said = Statements(messages) if stated else None
         given = {name: kind for name, kind in stated.items() if name in arguments}
-        return not any(STATED[kind][1](statements, arguments[name]) for name, kind in given.items())
+        return not any(STATED[kind][1](said, arguments[name]) for name, kind in given.items())
 
 
 def marks(parameters: dict) -> dict[str, str]:
@@ -79,6 +81,13 @@ def marks(parameters: dict) -> dict[str, str]:
         if kind not in STATED:
             raise UserError(f"{NAME}: x-stated of {name} is {kind!r}; there are: {', '.join(STATED)}")
     return found
+
+
+def mark(run: Path) -> str:
+    """What else than the weights decides a run's answers: the tools and these rules, as a hash; empty without tools."""
+    file = run / NAME
+    parts = [file, *map(Path, (__file__, statements.__file__, ownership.__file__))] if file.exists() else []
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 
 
 def judge(run: Path) -> Judge | None:

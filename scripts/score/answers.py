@@ -40,10 +40,17 @@ def ask(generator: Generator, name: str, weights: str, rows: Sequence[dict], fol
         chunk = missing[start : start + CHUNK]
         told = progress(name, start, len(missing), began)
         texts = generator.answers([asked[mark]["messages"] for mark in chunk], name, most, told)
-        fresh = dict(zip(chunk, texts, strict=True))
+        fresh = {
+            mark: (text, generator.drafts.get(i, text)) for i, (mark, text) in enumerate(zip(chunk, texts, strict=True))
+        }
         append(file, fresh)
         known |= fresh
-    return [message_of(known[key(row, most)]) for row in rows]
+    return [message(*known[key(row, most)]) for row in rows]
+
+
+def message(text: str, draft: str) -> dict:
+    """The assistant message; `draft` in it is what the model wrote first, where that was not allowed (strict.py)."""
+    return message_of(text) | ({"draft": message_of(draft)} if draft != text else {})
 
 
 def progress(name: str, start: int, total: int, began: float):
@@ -58,20 +65,20 @@ def progress(name: str, start: int, total: int, began: float):
     return told
 
 
-def read(file: Path) -> dict[str, str]:
-    """The answers in a cache file; a line that was cut off by a kill is asked again."""
-    known: dict[str, str] = {}
+def read(file: Path) -> dict[str, tuple[str, str]]:
+    """Answer and draft by mark of a cache file; a line that was cut off by a kill is asked again."""
+    known: dict[str, tuple[str, str]] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
-            mark, text = json.loads(line)
-            known[mark] = text
+            mark, text, draft = json.loads(line)
+            known[mark] = text, draft
         except (ValueError, TypeError):
             continue
     return known
 
 
-def append(file: Path, fresh: dict[str, str]) -> None:
+def append(file: Path, fresh: dict[str, tuple[str, str]]) -> None:
     """Adds answers to a cache file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file, "a", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(pair, ensure_ascii=False) + "\n" for pair in fresh.items())
+        stream.writelines(json.dumps([mark, *pair], ensure_ascii=False) + "\n" for mark, pair in fresh.items())

@@ -16,7 +16,7 @@ class Whole:
     """A merged model: what `answers.ask` needs, without an adapter to switch on."""
 
     def __init__(self, generator: Generator):
-        self.generator = generator
+        self.generator, self.drafts = generator, {}
 
     def answers(self, conversations, name, most, done):
         """As Generator.answers, by the model itself."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from scripts.model import strict
 from scripts.model.compatible import manifest_of
 from scripts.score import suite, summary
 from scripts.score.suite import Suite
@@ -39,17 +40,16 @@ def targets(runs: Path) -> list[Target]:
             manifest = manifest_of(file.parent)
             if manifest.get("kind") == kind:
                 members = tuple(each["adapter"] for each in manifest.get("members", []) if each["weight"])
-                found.append(Target(file.parent.name, kind, file.parent, _mark(manifest["weights"]), members))
+                found.append(
+                    Target(file.parent.name, kind, file.parent, mark(file.parent, manifest["weights"]), members)
+                )
     return found
 
 
-def _mark(weights: str | dict) -> str:
-    """One hash, also for a model of several files."""
-    return (
-        weights
-        if isinstance(weights, str)
-        else hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()
-    )
+def mark(folder: Path, weights: str | dict) -> str:
+    """What a run's answers are kept under: its weights, of one file or several, and what else decides them."""
+    text = weights if isinstance(weights, str) else json.dumps(weights, sort_keys=True)
+    return hashlib.sha256((text + strict.mark(folder)).encode()).hexdigest()
 
 
 def sample(rows: list[dict], most: int) -> list[dict]:

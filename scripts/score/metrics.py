@@ -15,7 +15,9 @@ from scripts.score.portuguese import asked_fields, is_portuguese, plain
 NAMES = (
     "tool_call_exact",
     "tool_name",
+    "tool_call_drafted",
     "no_call",
+    "no_call_drafted",
     "asks_exact",
     "contains",
     "sql_match",
@@ -30,20 +32,23 @@ def score(row: dict, answer: dict, database: Path | None = None) -> Figures:
     """The figures of one answer (an assistant message) to one evaluation row.
 
     `expect` is one of the kinds in schemas/row; `database` is what SQL runs on, read-only. A plain sentence
-    ("text" instead of a conversation) is not answered: its answer is {"likelihood": 1 / perplexity}.
+    ("text" instead of a conversation) is not answered: its answer is {"likelihood": 1 / perplexity}. `…_drafted` judges
+    what the model itself wrote, where scripts/model/strict.py put something else in its place (answer["draft"]).
     """
     if "text" in row:
         return {"likelihood": answer["likelihood"]}
     expect, text = row["expect"], answer.get("content") or ""
     calls = answer.get("tool_calls") or []
+    drafted = answer.get("draft", answer).get("tool_calls") or []
     figures: Figures = {}
     if "tool_call" in expect:
         figures |= {
             "tool_call_exact": tool_call_exact(calls, expect["tool_call"]),
+            "tool_call_drafted": tool_call_exact(drafted, expect["tool_call"]),
             "tool_name": len(calls) == 1 and _call(calls[0])["name"] == expect["tool_call"]["name"],
         }
     else:
-        figures["no_call"] = not calls
+        figures |= {"no_call": not calls, "no_call_drafted": not drafted}
     if "asks" in expect:
         figures["asks_exact"] = not calls and asked_fields(text) == set(expect["asks"])
     if "contains" in expect:
