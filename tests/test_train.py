@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,14 +14,14 @@ import yaml
 
 from scripts.model import base
 from scripts.paths import CODE
-from scripts.run import lock, training
+from scripts.run import launch, lock, training
 from scripts.run.progress_file import COMPLETE, merged
 
 pytestmark = pytest.mark.timeout(600) if "pytest_timeout" in sys.modules else []
 
 
-def start(checkout: Path) -> subprocess.Popen:
-    environment = os.environ | {"ADAPTERS_ROOT": str(checkout), "PYTHONPATH": str(CODE)}
+def start(checkout: Path, **variables: str) -> subprocess.Popen:
+    environment = os.environ | {"ADAPTERS_ROOT": str(checkout), "PYTHONPATH": str(CODE)} | variables
     command = [sys.executable, "-m", "scripts.train", "--adapter", "toy", "--profile", "cpu"]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -77,6 +78,29 @@ def test_a_killed_training_resumes_and_ends_complete(checkout: Path, verb, base_
     assert told.returncode == 0, told.stderr
     line = json.loads(answered.read_text(encoding="utf-8"))
     assert line["mine"] == 1 and line["answer"]["role"] == "assistant" and line["answer"]["content"]
+
+
+@pytest.mark.slow
+def test_two_machines_train_one_adapter(checkout: Path, base_folder: Path):
+    """Both on this machine, over one folder: machine 1 joins what machine 0 begins, and leaves the adapter to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        together = {"PROCESSES": "2", "MACHINES": "2", "MAIN": f"127.0.0.1:{free.getsockname()[1]}"}
+    machines = [start(checkout, **together, MACHINE=str(rank)) for rank in (0, 1)]
+    said = [machine.communicate(timeout=500)[0] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    assert "before and after" in said[0] and "machine 1 of 2 is done; machine 0 has the adapter" in said[1]
+    complete(checkout / "outputs" / base_folder.parent.name / "toy")
+    assert trainers(checkout) == []
+
+
+def test_the_command_says_who_trains_together():
+    alone = launch.command(Path("config.yml"), cpu=True)
+    assert "--cpu" in alone and "--multi_gpu" not in alone and alone[-2:] == ["axolotl.cli.train", "config.yml"]
+    many = launch.command(Path("config.yml"), launch.Machines(16, 2, 1, "10.0.0.1", 29501), cpu=False)
+    told = "--multi_gpu --num_processes 16 --num_machines 2 --machine_rank 1 --main_process_ip 10.0.0.1"
+    assert told in " ".join(many) and "--main_process_port 29501" in " ".join(many)
+    assert launch.Machines(16, 2).here == 8
 
 
 def complete(run: Path) -> None:
