@@ -1,6 +1,7 @@
 """The fast CPU step against PEFT's own: the same loss and the same gradients."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -60,3 +61,16 @@ def test_evaluation_and_what_is_no_plain_lora_keep_their_forward(monkeypatch):
         changed = [module for module in model.modules() if isinstance(module, Linear) and "forward" in vars(module)]
         assert len(changed) == fast, lora
         assert torch.equal(model(torch.tensor([[1, 2, 3]])).logits, before)
+
+
+def test_the_first_tokens_of_an_answer_weigh_more(monkeypatch):
+    monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
+    plain = small()
+    heavy = copy.deepcopy(plain)
+    cpu_step.CpuStep().post_model_load(SimpleNamespace(answer_start_weight=5.0), heavy)
+    ids = torch.randint(0, 300, (1, 12))
+    labels = torch.where(torch.tensor([[0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0]]).bool(), ids, -100)
+    each = torch.nn.functional.cross_entropy(plain(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")
+    weights = torch.tensor([0, 5, 5, 5, 1, 1, 0, 0, 5, 5, 0]).float()
+    loss = heavy(input_ids=ids, labels=labels).loss
+    assert loss.item() == pytest.approx(((each * weights).sum() / weights.sum()).item(), rel=1e-5)

@@ -18,7 +18,14 @@ from scripts.run import launch
 from scripts.run.progress_file import merged
 
 #: Of the profile, what stock settings do without; Axolotl's defaults come in their place.
-OURS = ("plugins", "batch_tokens", "pad_to_multiple_of", "attn_implementation", "group_by_length")
+OURS = (
+    "plugins",
+    "batch_tokens",
+    "answer_start_weight",
+    "pad_to_multiple_of",
+    "attn_implementation",
+    "group_by_length",
+)
 
 
 def measure(name: str, rows: int, peaks: dict[str, float]) -> dict:

@@ -1,5 +1,7 @@
-"""An Axolotl plugin: what makes a training step on a CPU fast, at the same loss.
+"""An Axolotl plugin: what makes a training step on a CPU fast at the same loss, and what makes it count.
 
+- `answer_start_weight`: the first tokens of an answer decide which answer it is; the other nineteen of twenty follow.
+  So many times a token's weight is theirs in the loss (1: plain cross-entropy; progress.jsonl has the weighted loss).
 - Logits only where a token is trained, their gradient made beside the loss. A vocabulary of 49,152 over a hidden
   size of 576 makes the output layer a fifth of the forward pass and its fp32 logits most of the memory, while only
   the assistant's tokens have a label.
@@ -16,20 +18,35 @@ import torch
 import torch.nn.functional as functional
 from axolotl.integrations.base import BasePlugin
 from peft.tuners.lora.layer import Linear
+from pydantic import BaseModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from scripts.model.generate import has_bf16
 
+#: Tokens that tell one answer from another: "O telefone …", "O atendimento …".
+START = 3
+
+
+class CpuStepArgs(BaseModel):
+    """The key that the plugin adds to Axolotl's config."""
+
+    answer_start_weight: float = 1.0
+
 
 class CpuStep(BasePlugin):
-    """Named in a profile's `plugins`; changes the cost of a step and, but for rounding, nothing else."""
+    """Named in a profile's `plugins`; changes the cost of a step and, but for rounding and the weight, nothing."""
+
+    def get_input_args(self):
+        """Where Axolotl finds the added key."""
+        return "scripts.run.cpu_step.CpuStepArgs"
 
     def post_model_load(self, cfg, model):
         """Replaces the forward of the causal LM below PEFT's wrapper, and that of each plain LoRA projection."""
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         dtype = torch.bfloat16 if has_bf16() else torch.float32
         head = causal.lm_head.weight.detach().to(dtype)
-        causal.forward = MethodType(forward(causal.forward, head), causal)
+        weight = (cfg.answer_start_weight if cfg else None) or 1.0
+        causal.forward = MethodType(forward(causal.forward, head, weight), causal)
         for module in model.modules():
             if isinstance(module, Linear) and is_plain(module):
                 module.base_layer.to(dtype)
@@ -49,10 +66,11 @@ def is_plain(module: Linear) -> bool:
     )
 
 
-def forward(original, head: torch.Tensor):
+def forward(original, head: torch.Tensor, weight: float = 1.0):
     """A forward that computes loss from trained positions when labels are given, else calls `original`.
 
-    `head` is the output layer, (vocabulary, hidden size), in the dtype of the products.
+    `head` is the output layer, (vocabulary, hidden size), in the dtype of the products; `weight` is that of a token
+    which starts an answer, where other tokens have 1.
     """
 
     def trained_forward(self, input_ids=None, labels=None, num_items_in_batch=None, **rest):
@@ -63,10 +81,18 @@ def forward(original, head: torch.Tensor):
         trained = targets != -100
         with torch.autocast("cpu", head.dtype, enabled=head.dtype != torch.float32):
             hidden = self.model(input_ids=input_ids, use_cache=False, **rest).last_hidden_state
+        weights = torch.where(starts(trained), weight, 1.0)[trained]
         count = num_items_in_batch if num_items_in_batch is not None else trained.sum().clamp(min=1)
-        return CausalLMOutputWithPast(loss=SummedLoss.apply(hidden[:, :-1][trained], head, targets[trained]) / count)
+        total = SummedLoss.apply(hidden[:, :-1][trained], head, targets[trained], weights)
+        return CausalLMOutputWithPast(loss=total / (count * weights.mean()))
 
     return trained_forward
+
+
+def starts(trained: torch.Tensor) -> torch.Tensor:
+    """Where a trained run of tokens begins: its first START positions; (rows, length) of booleans, as `trained`."""
+    before = [functional.pad(trained, (shift, 0))[:, : trained.shape[1]] for shift in range(1, START + 1)]
+    return trained & ~torch.stack(before).all(0)
 
 
 def projection(original):
@@ -83,20 +109,20 @@ def projection(original):
 
 
 class SummedLoss(torch.autograd.Function):
-    """Cross-entropy, summed, of hidden states (n, hidden) against targets (n); the gradient is softmax - one-hot."""
+    """Weighted cross-entropy, summed, of hidden states (n, hidden) against targets (n); gradient: softmax - one-hot."""
 
     @staticmethod
-    def forward(context, hidden, head, targets):
+    def forward(context, hidden, head, targets, weights):
         logits = (hidden.to(head.dtype) @ head.t()).float()
-        loss = functional.cross_entropy(logits, targets, reduction="sum")
+        loss = functional.cross_entropy(logits, targets, reduction="none") @ weights
         wrong = torch.softmax(logits, -1)
         wrong[torch.arange(len(targets)), targets] -= 1
-        context.save_for_backward((wrong.to(head.dtype) @ head).to(hidden.dtype))
+        context.save_for_backward(((wrong * weights[:, None]).to(head.dtype) @ head).to(hidden.dtype))
         return loss
 
     @staticmethod
     def backward(context, gradient):
-        return context.saved_tensors[0] * gradient, None, None
+        return context.saved_tensors[0] * gradient, None, None, None
 
 
 class Projection(torch.autograd.Function):
