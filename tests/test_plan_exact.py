@@ -138,12 +138,16 @@ def test_activations_are_what_autograd_keeps(attention, half, cast, dropout, mon
     config = LORA | {"attn_implementation": attention, "lora_dropout": dropout, "bf16": half}
     config["plugins"] = ["scripts.run.cpu_step.CpuStep"] if cast and not half else []
     model = with_lora(value, config, torch.bfloat16 if half else torch.float32, attn_implementation=attention).train()
+    if config["plugins"]:
+        from scripts.run import cpu_step
+
+        monkeypatch.setattr(cpu_step, "has_bf16", lambda: True)
+        cpu_step.CpuStep().post_model_load(None, model)
     rows, length = 8, 50
     measured = kept_by_autograd(model, rows, length, cast)
     planned = architecture.parse(value)
     shape = Steps("", 1, 1.0, 0, 0, 0, rows, 0, rows * length, frozenset({(rows * length, length)}), 0, True)
-    output = 2.0 * planned.vocabulary * planned.hidden if cast and not half else 0.0  # only the blocks run here
-    expected = memory.activations(planned, config, shape, cuda=False) - output
+    expected = memory.activations(planned, config, shape, cuda=False)
     assert measured == pytest.approx(expected, rel=0.05 if dropout else 0.02)
 
 

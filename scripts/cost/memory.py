@@ -22,8 +22,8 @@ SMALLEST_8BIT = 4096
 #: Python, torch and Axolotl before a model is loaded, on a CPU: measured, with the rows tokenised.
 PROCESS_CPU = 0.93 * GB
 #: Of what comes and goes in a step, glibc holds on to this share besides, because every batch has another shape.
-#: Fitted to two trainings of the embedded base (peaks of 3.2 GB in fp32, 5.9 GB with CpuStep: planned 8 % above and
-#: 12 % below); a third, of kpi, peaked at 4.7 GB and was planned 9 % below.
+#: Fitted to a training of the embedded base in fp32 (peak 3.2 GB, planned 8 % above); one with CpuStep, of the
+#: attendant, peaked at 4.6 GB and was planned 5 % above.
 LEFTOVERS_CPU = 0.7
 #: oneDNN compiles a bf16 kernel for each shape it meets and keeps 1,024 of them: measured, 0.9 MB each.
 KERNELS_CPU = 0.9 * GB
@@ -78,10 +78,14 @@ def plugin(config: dict, *names: str) -> bool:
 
 
 def weights(architecture: Architecture, config: dict) -> float:
-    """The base: 4 or 8 bits for the blocks' linear layers where the config says so; Axolotl keeps the rest whole."""
-    bits = 4 if config.get("load_in_4bit") else 8 if config.get("load_in_8bit") else 8 * element(config)
+    """The base: 4 or 8 bits for the blocks' linear layers where the config says so; Axolotl keeps the rest whole.
+
+    CpuStep casts those layers to 16 bits where the CPU has them, and keeps such a copy of the output layer.
+    """
+    bits = 4 if config.get("load_in_4bit") else 8 if config.get("load_in_8bit") else 8 * size(config)
     whole = architecture.parameters - architecture.linear
-    return architecture.linear * bits / 8 + whole * element(config)
+    output = 2 * architecture.vocabulary * architecture.hidden if size(config) < element(config) else 0
+    return architecture.linear * bits / 8 + whole * element(config) + output
 
 
 def constants(quantised: int) -> float:
@@ -152,12 +156,10 @@ def targeted(architecture: Architecture, config: dict) -> list[str]:
 
 
 def cast(architecture: Architecture, config: dict) -> float:
-    """16-bit copies of fp32 weights (LoRA's, an fp32 base's) that autocast makes and the backward pass needs."""
+    """16-bit copies of LoRA's fp32 weights, which the backward pass needs."""
     if size(config) == 4:
         return 0.0
-    own = 2.0 * adapterfile.trainable(architecture, config) if adapterfile.width(config) == 4 else 0.0
-    output = architecture.vocabulary * architecture.hidden
-    return own + (2.0 * (architecture.linear + output) if element(config) == 4 else 0.0)
+    return 2.0 * adapterfile.trainable(architecture, config) if adapterfile.width(config) == 4 else 0.0
 
 
 def logits(architecture: Architecture, config: dict, steps: Steps) -> float:
