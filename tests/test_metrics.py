@@ -40,9 +40,14 @@ def test_tool_call_by_syntax_tree(calls, exact):
 def test_no_call_and_language():
     row = {"expect": {"no_call": True, "contains": ["futuro"]}}
     said = score(row, {"content": "Essa data está no futuro. Pode conferir?"})
-    assert said == {"no_call": True, "contains": True, "language": True}
+    assert said == {"no_call": True, "no_call_drafted": True, "contains": True, "language": True}
     called = score(row, {"content": None, "tool_calls": [call(RIGHT)]})
-    assert called == {"no_call": False, "contains": False, "language": False}
+    assert called == {"no_call": False, "no_call_drafted": False, "contains": False, "language": False}
+    refused = score(row, {"content": "Essa data está no futuro.", "draft": {"tool_calls": [call(RIGHT)]}})
+    assert refused == said | {"no_call_drafted": False}
+    due = {"expect": WANT}
+    mended = score(due, {"tool_calls": [call(RIGHT)], "draft": {"content": None, "tool_calls": []}})
+    assert mended["tool_call_exact"] is True and mended["tool_call_drafted"] is False
 
 
 @pytest.mark.parametrize(
