@@ -42,7 +42,10 @@ _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 _LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}})(?!\d))")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
+_WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
+#: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
+_NO_MORE = rf"(?! mil\b| e (?:{'|'.join(_DIGIT_NAMES[1:])})\b)"
 _TURN = "\n|\n"
 
 
@@ -134,7 +137,8 @@ class Statements:
 
     def _put_right(self, start: int, part: str, birth: date) -> bool:
         """Whether a correction follows that names the part."""
-        if not CORRECTION.search(self.text, start):
+        correction = CORRECTION.search(self.text, start)
+        if not correction or _WHOLE.search(self.text, correction.end()):  # a whole new date puts no part right
             return False
         found = re.compile(_START + part + _END).finditer(self.text, start)
         return any(not _other_month(each, birth) for each in found)
@@ -167,9 +171,9 @@ def _relative(word: str) -> bool:
 
 def _forms(birth: date) -> tuple[str, str, str]:
     """Patterns of day, month and year as people write them."""
-    years = [str(birth.year), _folded(number(birth.year)).replace("mil ", "mil (?:e )?")]
+    years = [str(birth.year), _folded(number(birth.year)).replace("mil ", "mil (?:e )?") + _NO_MORE]
     if date.today().year - 100 <= birth.year <= date.today().year:
-        years += [f"{birth.year % 100:02}", _folded(number(birth.year % 100))]
+        years += [f"{birth.year % 100:02}", _folded(number(birth.year % 100)) + _NO_MORE]
     days = [f"0?{birth.day}[oa]?", _folded(number(birth.day)), *(["primeiro"] if birth.day == 1 else [])]
     months = [f"0?{birth.month}", _folded(number(birth.month)), r"(?P<name>[a-z]{3,12}(?![a-z]))"]
     return tuple("(?:" + "|".join(forms) + ")" for forms in (days, months, years))
@@ -186,7 +190,8 @@ def _is_month(word: str, month: int) -> bool:
     name = _FOLDED_MONTHS[month - 1]
     if word == name or word == name[:3]:
         return True
-    return word not in _FOLDED_MONTHS and difflib.SequenceMatcher(None, word, name).ratio() >= 0.75
+    swapped = [each for each in _FOLDED_MONTHS if sorted(each) == sorted(word)]  # "juhno" is no julho
+    return swapped == [name] if swapped else difflib.SequenceMatcher(None, word, name).ratio() >= 0.75
 
 
 def _folded(text: str) -> str:
