@@ -26,6 +26,13 @@ class Progress(BasePlugin):
         if os.environ.get("ADAPTERS_WRAPPED"):
             threading.Thread(target=end_with_wrapper, daemon=True).start()
 
+    def load_datasets(self, cfg, preprocess=False):
+        """Loads none, but is called before the model is placed: Axolotl gives each of several processes a GPU."""
+        import torch
+
+        if not torch.cuda.is_available():
+            cfg.device_map = {"": "cpu"}
+
     def post_trainer_create(self, cfg, trainer):
         """Counts tokens in each batch and reports each step."""
         report = Report(Path(cfg.output_dir) / "progress.jsonl", trainer.processing_class.pad_token_id)
