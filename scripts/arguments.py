@@ -7,6 +7,8 @@ contains is ever run; `python -m scripts.train --adapter kpi` says the same with
 import argparse
 import os
 
+from scripts.errors import UserError
+
 
 def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose help is the verb's own docstring."""
@@ -17,3 +19,10 @@ def add(target: argparse.ArgumentParser, variable: str, help: str, default: str 
     """Adds `--name VALUE`; without it the environment's NAME counts, then the default."""
     value = os.environ.get(variable) or default
     target.add_argument(f"--{variable.lower().replace('_', '-')}", default=value, help=help, **options)
+
+
+def number(variable: str, text: str, least: int, most: int | None = None) -> int:
+    """A whole number from `least`, to `most` where that is given; UserError names the variable otherwise."""
+    if text.isdecimal() and least <= int(text) and (most is None or int(text) <= most):
+        return int(text)
+    raise UserError(f"{variable}={text} is not a number from {least}" + (f" to {most:,}" if most is not None else ""))

@@ -6,7 +6,7 @@ Run as: make bench [PART=train|eval|check|gpu] [ADAPTER=kpi] [ROWS=400] / python
 
 from collections.abc import Sequence
 
-from scripts.arguments import add, parser
+from scripts.arguments import add, number, parser
 from scripts.config import adapter, profile
 from scripts.errors import UserError, main_of, suggestion
 from scripts.paths import OUTPUTS, shown
@@ -24,9 +24,8 @@ def main(argv: Sequence[str]) -> None:
     add(options, "ROWS", "rows to train on; an eighth as many answers, a twentieth as many steps on a GPU", str(ROWS))
     arguments = options.parse_args(argv)
     parts = asked(arguments.part)
-    if not arguments.rows.isdecimal() or not 20 <= int(arguments.rows) <= 1_000_000:
-        raise UserError(f"ROWS={arguments.rows} is not a number from 20 to 1,000,000")
-    measured = measure(parts, adapter.find(arguments.adapter), int(arguments.rows))
+    rows = number("ROWS", arguments.rows, 20, 1_000_000)
+    measured = measure(parts, adapter.find(arguments.adapter), rows)
     from scripts.benchmarks import table
 
     print(f"\n{(report := table.publish(OUTPUTS / 'bench', measured)).read_text(encoding='utf-8')}")

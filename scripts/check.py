@@ -18,8 +18,8 @@ from scripts.errors import Problem, UserError, main_of, suggestion
 from scripts.paths import CONFIGS, DATASETS, PROFILES, SCHEMAS, STACKS, SUITES, shown
 
 DEEPSPEED = CONFIGS / "deepspeed"
-KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite", DEEPSPEED: "deepspeed"}
-KINDS[CONFIGS / "machines"] = "gpus"
+KINDS = {CONFIGS: "adapter", PROFILES: "profile", STACKS: "stack", SUITES: "suite", DEEPSPEED: "deepspeed",
+         CONFIGS / "machines": "gpus"}  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.arguments import add, parser
-from scripts.errors import UserError, main_of
+from scripts.arguments import add, number, parser
+from scripts.errors import main_of
 from scripts.files import write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
@@ -36,9 +36,7 @@ def main(argv: Sequence[str]) -> int:
     run = ready.run(arguments.adapter, arguments.profile)
     suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
     began = time.monotonic()
-    if not arguments.rows.isdecimal():
-        raise UserError(f"ROWS={arguments.rows} is not a number")
-    records = evaluate(run, suites, int(arguments.rows))
+    records = evaluate(run, suites, number("ROWS", arguments.rows, 0))
     result = decide(run, suites, records, time.monotonic() - began)
     publish(run, result)
     return tell(run, result)

@@ -28,13 +28,12 @@ def main(argv: Sequence[str]) -> None:
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
     arguments.add(parser, "ROWS", "the most rows of a suite; 0 for all", default="60")
     options = parser.parse_args(argv)
-    if not options.rows.isdecimal():
-        raise UserError(f"ROWS={options.rows} is not a number from 0")
+    most = arguments.number("ROWS", options.rows, 0)
     runs = ready.base_folder(options.profile).parent
     targets = grid.targets(runs)
     if len(targets) < 2:
         raise UserError(f"{shown(runs)} has no finished run", next="make train ADAPTER=unimed")
-    matrix = measure(runs, targets, int(options.rows))
+    matrix = measure(runs, targets, most)
     publish(runs / "matrix", matrix)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import check
-from scripts.arguments import add, parser
+from scripts.arguments import add, number, parser
 from scripts.config import adapter, profile
 from scripts.data import lock as data_lock
 from scripts.data.build import build
@@ -90,13 +90,6 @@ def machines_of(arguments: argparse.Namespace) -> Machines:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]", host):
         raise UserError(f"MAIN={arguments.main} is not host:port, such as 10.0.0.1:29500")
     return Machines(processes, count, rank, host.strip("[]"), number("the port of MAIN", port, 1, 65535))
-
-
-def number(name: str, text: str, least: int, most: int) -> int:
-    """A whole number within limits; UserError otherwise."""
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise UserError(f"{name}={text} is not a number from {least} to {most}")
-    return int(text)
 
 
 def train(run: Path, made_from: dict, mark: str, resolved: dict, machines: Machines) -> None:

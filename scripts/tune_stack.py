@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from scripts import arguments
-from scripts.errors import UserError, main_of
+from scripts.errors import main_of
 from scripts.files import sha256, write
 from scripts.model import compatible, stackfile
 from scripts.model.stackfile import StackFile
@@ -35,13 +35,12 @@ def main(argv: Sequence[str]) -> None:
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
     arguments.add(parser, "ROWS", "the most rows of a suite in each half; 0 for all", default="60")
     options = parser.parse_args(argv)
-    if not options.rows.isdecimal():
-        raise UserError(f"ROWS={options.rows} is not a number from 0")
+    most = arguments.number("ROWS", options.rows, 0)
     found = stackfile.read(options.stack)
     runs = stackfile.runs_of(found, options.profile)
     members = {name: runs / name for name in found.weights}
     compatible.refuse(members, runs / "base", "cat", shown(STACKS / f"{found.name}.yml"))
-    trial = Trial(found, runs, int(options.rows))
+    trial = Trial(found, runs, most)
     best, shares = search(found, trial.searched)
     print(f"\nbest: {described(best)}: worst {min(shares.values()):.1%}")
     held = trial.held_out(best)

@@ -145,7 +145,7 @@ def test_the_same_question_is_answered_side_by_side_with_the_tool_and_its_result
     ask(browser, SAID)
     assert "Hello!" in text_of(browser, "base")
     attendant = text_of(browser, "unimed-attendant")
-    assert "unimed_consult" in attendant and '"status": "ok"' in attendant and "12345678901" in attendant
+    assert "unimed_consult" in attendant and '"encontrado": true' in attendant and "12345678901" in attendant
     assert "<b>já</b>" in attendant  # what a model says is text, never markup
     shot(browser, "light-pt")
 

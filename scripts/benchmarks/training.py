@@ -74,7 +74,7 @@ def own_template(folder: Path) -> str:
     return bytes(field.parts[field.data[0]]).decode("utf-8")
 
 
-def axolotl(name: str, config: dict, processes: int = 1) -> dict:
+def axolotl(name: str, config: dict) -> dict:
     """Trains in a folder of its own under outputs/bench/ and reads what its progress file counted."""
     folder = OUTPUTS / "bench" / "work" / name
     subprocess.run(["rm", "-rf", str(folder)], check=True)
@@ -83,7 +83,7 @@ def axolotl(name: str, config: dict, processes: int = 1) -> dict:
     file = folder / "config.yml"
     write(file, yaml.safe_dump({key: value for key, value in config.items() if value is not None}, sort_keys=False))
     print(f"training: {name}", flush=True)
-    command = launch.command(file, launch.Machines(processes), cpu=not profile.cuda())
+    command = launch.command(file, cpu=not profile.cuda())
     with memory.Watch() as watch:
         launch.follow(command, True, folder / "train.log", folder / "progress.jsonl")
     steps = merged(folder / "progress.jsonl")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scripts.data.names import fold
 from scripts.data.spoken import number
 
-_UNITS = ["zero", "um", "dois", "tres", "quatro", "cinco", "seis", "sete", "oito", "nove"]
+UNITS = ["zero", "um", "dois", "tres", "quatro", "cinco", "seis", "sete", "oito", "nove"]
 _TEENS = ["dez", "onze", "doze", "treze", "quatorze", "quinze", "dezesseis", "dezessete", "dezoito", "dezenove"]
 _TENS = ["vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa"]
 _HUNDREDS = [
@@ -24,7 +24,7 @@ _HUNDREDS = [
     "oitocentos",
     "novecentos",
 ]
-VALUES = {word: value for value, word in enumerate(_UNITS)} | {
+VALUES = {word: value for value, word in enumerate(UNITS)} | {
     "uma": 1,
     "duas": 2,
     "meia": 6,

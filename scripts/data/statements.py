@@ -15,22 +15,11 @@ from functools import lru_cache
 
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
+from scripts.data.numerals import UNITS
 from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES
 from scripts.data.spoken import MONTHS, number
 
-_DIGIT_NAMES = (
-    "zero",
-    "um",
-    "dois",
-    "tres",
-    "quatro",
-    "cinco",
-    "seis",
-    "sete",
-    "oito",
-    "nove",
-)
-_DIGITS = {word: str(n) for n, word in enumerate(_DIGIT_NAMES)}
+_DIGITS = {word: str(n) for n, word in enumerate(UNITS)}
 _DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
 _DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
 _BETWEEN = r"(?:[\s.,/_-]|\b(?:ponto|traco|tracinho|hifen|barra|espaco)\b){0,12}"
@@ -45,7 +34,7 @@ _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
-_NO_MORE = rf"(?! mil\b| e (?:{'|'.join(_DIGIT_NAMES[1:])})\b)"
+_NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 _TURN = "\n|\n"
 
 
@@ -153,6 +142,13 @@ class Statements:
         for joined in (day + month + year, year + month + day, day + month + year[2:]):
             for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
                 yield found.span()
+
+
+def day_of(text: str) -> date:
+    """The date of AAAAMMDD, as the tool takes it; ValueError where it is none."""
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        raise ValueError("AAAAMMDD")
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def _day(year: int, month: int, day: int) -> date | None:

@@ -136,7 +136,8 @@ class Generator:
             held = self.choice(adapter, held, messages)
             if not held:
                 yield from self.pieces(messages, adapter, most, barred=True)
-        yield held
+        if held:
+            yield held
 
     def pieces(self, messages: list[dict], adapter: str, most: int, barred: bool = False) -> Iterator[str]:
         """Text as it is decoded, whole letters only."""

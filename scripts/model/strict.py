@@ -11,12 +11,11 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from scripts.data import ownership, statements
 from scripts.data.gates import tool_schemas
-from scripts.data.statements import Statements
+from scripts.data.statements import Statements, day_of
 from scripts.errors import UserError
 from scripts.model.toolcall import canonical, message_of, strict_json, text_of
 
@@ -27,7 +26,7 @@ STATED = {
     "cpf": (Statements.cpfs, Statements.own_cpf),
     "birth": (
         lambda said: [f"{day:%Y%m%d}" for day in said.births()],
-        lambda said, value: said.own_birth(datetime.strptime(value, "%Y%m%d").date()),
+        lambda said, value: said.own_birth(day_of(value)),
     ),
 }
 #: More choices than this are no choice: somebody pasted a list.

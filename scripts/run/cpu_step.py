@@ -113,11 +113,13 @@ class SummedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(context, hidden, head, targets, weights):
-        logits = (hidden.to(head.dtype) @ head.t()).float()
-        loss = functional.cross_entropy(logits, targets, reduction="none") @ weights
-        wrong = torch.softmax(logits, -1)
-        wrong[torch.arange(len(targets)), targets] -= 1
-        context.save_for_backward(((wrong * weights[:, None]).to(head.dtype) @ head).to(hidden.dtype))
+        likely = torch.log_softmax((hidden.to(head.dtype) @ head.t()).float(), -1)
+        rows = torch.arange(len(targets))
+        loss = -(likely[rows, targets] @ weights)
+        wrong = likely.exp_()
+        wrong[rows, targets] -= 1
+        wrong *= weights[:, None]
+        context.save_for_backward((wrong.to(head.dtype) @ head).to(hidden.dtype))
         return loss
 
     @staticmethod

@@ -10,12 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Protocol
 
 import jsonschema_rs
 
-from scripts.data.statements import Statements
+from scripts.data.statements import Statements, day_of
 from scripts.model.toolcall import strict_json
 from scripts.serve.limits import Ledger, Limits
 
@@ -116,7 +115,7 @@ class Executor:
         try:
             arguments = strict_json(function["arguments"])
             self.schemas[name].validate(arguments)
-            _date(arguments["data_nascimento"])
+            day_of(arguments["data_nascimento"])
         except (
             ValueError,
             TypeError,
@@ -132,13 +131,7 @@ class Executor:
         if sum(len(text) for text in said if isinstance(text, str)) > self.limits.user_characters:
             return "too_long"
         stated = Statements(messages)
-        return stated.own_cpf(arguments["cpf"]) or stated.own_birth(_date(arguments["data_nascimento"]))
-
-
-def _date(text: str) -> date:
-    if len(text) != 8 or not (text.isascii() and text.isdigit()):
-        raise ValueError("AAAAMMDD")
-    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return stated.own_cpf(arguments["cpf"]) or stated.own_birth(day_of(arguments["data_nascimento"]))
 
 
 def _consulted(messages: Sequence[dict]) -> list[str]:

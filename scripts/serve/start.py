@@ -23,7 +23,7 @@ def key_from_environment() -> str:
     """API_KEY, or the first line of the file that API_KEY_FILE names; never from the command line, which others see."""
     if file := os.environ.get("API_KEY_FILE"):
         try:
-            return next(iter(Path(file).read_text(encoding="utf-8").split("\n"))).strip()
+            return Path(file).read_text(encoding="utf-8").partition("\n")[0].strip()
         except OSError as error:
             raise UserError(f"API_KEY_FILE={file}: {error.strerror}") from None
     return os.environ.get("API_KEY", "")
@@ -50,7 +50,7 @@ def tools(catalog: Catalog) -> list[dict]:
 def service(catalog: Catalog, size: Size, consults: object = None) -> Service:
     """The engine with all adapters loaded, and what answers with it; takes a second or two."""
     engine = Engine(catalog.base, list(catalog.adapters.values()), size)
-    executor = Executor(consults or StubBackend(), tools(catalog))
+    executor = Executor(consults or backend(""), tools(catalog))
     return Service(catalog, engine, Prompts(catalog.base), executor)
 
 
