@@ -15,7 +15,7 @@ TORCH := torch==2.13.0
 # What a user types reaches the scripts through the environment, letter by letter: $(value …) keeps Make from
 # expanding it, and no recipe line contains it, so that no shell ever reads it.
 NAMES := ADAPTER STACK PROFILE SUITE FORCE PROCESSES MACHINES MACHINE MAIN FROM IN OUT DB FORMAT AGAINST \
-	SUBJECT HOST PORT API_KEY API_KEY_FILE COMPARE SUBJECT_FIELD SALT PART ROWS PUSH DRY BASE CHECK CONTEXT ENGINE BACKEND PRINT SLOTS THREADS
+	SUBJECT HOST PORT API_KEY API_KEY_FILE COMPARE SUBJECT_FIELD SALT PART ROWS PUSH DRY BASE CHECK CONTEXT ENGINE BACKEND LIMITS PRINT SLOTS THREADS
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 

@@ -18,8 +18,8 @@ from scripts.serve.engine import Size
 class Client:
     """Asks one server; `key` goes with every request."""
 
-    def __init__(self, url: str, service, key: str = ""):
-        self.url, self.service, self.key = url, service, key
+    def __init__(self, url: str, service, key: str = "", loop=None):
+        self.url, self.service, self.key, self.loop = url, service, key, loop
 
     def ask(self, path: str, body: object = None, headers: dict | None = None) -> tuple[int, str]:
         """Status and text of a GET, or of a POST where there is a body (bytes go as they are)."""
@@ -79,7 +79,7 @@ def server(
     thread.start()
     ready.wait(60)
     try:
-        yield Client(f"http://127.0.0.1:{place['port']}", service, settings.key)
+        yield Client(f"http://127.0.0.1:{place['port']}", service, settings.key, loop)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(20)

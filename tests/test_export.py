@@ -141,10 +141,10 @@ def test_vllm_serves_every_adapter_with_the_greatest_rank_and_the_parser_of_our_
     assert values["max-lora-rank"] == 32 and values["max-loras"] == 3 and values["port"] == 9000
     assert [each.split("=")[0] for each in values["lora-modules"]] == ["kpi", "schema", "unimed-attendant"]
     assert values["tool-call-parser"] == "hermes" and values["enable-auto-tool-choice"] and values["enable-lora"]
-    line = vllm.command(catalog.of(runs), Settings())
-    assert (
-        line[:2] == ["vllm", "serve"] and yaml.safe_load((runs / "vllm.yml").read_text())["served-model-name"] == "base"
-    )
+    line = vllm.command(catalog.of(runs), Settings(), {"max-model-len": 4096, "max-num-seqs": 0})
+    written = yaml.safe_load((runs / "vllm.yml").read_text())
+    assert line[:2] == ["vllm", "serve"] and written["served-model-name"] == "base"
+    assert written["max-model-len"] == 4096 and "max-num-seqs" not in written  # 0: vLLM's own
 
 
 def test_vllms_ranks_are_rounded_up_and_have_an_end(runs, tmp_path):

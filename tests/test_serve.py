@@ -1,5 +1,6 @@
 """One base, many adapters, per request: switching, stacks, streaming, keys, limits, and what hostile requests get."""
 
+import asyncio
 import json
 import os
 import random
@@ -16,10 +17,11 @@ from toybase import write_adapter, write_base
 from scripts.errors import UserError
 from scripts.paths import CODE
 from scripts.serve import catalog as catalogs
+from scripts.serve import front
 from scripts.serve import start as start_module
 from scripts.serve.catalog import Catalog
 from scripts.serve.deltas import Deltas
-from scripts.serve.engine import Engine, Size, converted, start
+from scripts.serve.engine import Engine, EngineError, Size, converted, start
 from scripts.serve.front import Settings
 from scripts.serve.prompt import Prompts
 
@@ -157,7 +159,7 @@ class Scripted:
     size = SIZE
 
     def __init__(self, *turns):
-        self.turns, self.prompts = list(turns), []
+        self.turns, self.prompts, self.options = list(turns), [], []
 
     async def open(self): ...
 
@@ -165,6 +167,7 @@ class Scripted:
 
     async def complete(self, prompt, lora, options):
         self.prompts.append(prompt)
+        self.options.append(options)
         text = self.turns.pop(0)
         for at in range(0, len(text), 3):
             yield {"content": text[at : at + 3], "stop": False}
@@ -173,16 +176,14 @@ class Scripted:
 
 
 def test_a_tool_call_comes_in_openais_form_and_streamed_too(catalog, monkeypatch):
-    from scripts.serve import start as starts
-
-    monkeypatch.setattr(starts, "Engine", lambda *_: Scripted(CALL, CALL))
+    monkeypatch.setattr(start_module, "Engine", lambda *_: Scripted(CALL, CALL))
     with server(catalog, SIZE) as client:
         choice = client.chat("meu cpf é 12345678901, nasci em 15/06/1985", "unimed-attendant")["choices"][0]
         assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
         call = choice["message"]["tool_calls"][0]
         assert call["type"] == "function" and call["function"]["name"] == "unimed_consult"
         assert json.loads(call["function"]["arguments"]) == {"cpf": "12345678901", "data_nascimento": "19850615"}
-        events = client.events("oi", "unimed-attendant")
+        events = client.events("meu cpf é 12345678901, nasci em 15/06/1985", "unimed-attendant")
         deltas = [event["choices"][0]["delta"] for event in events]
         streamed = [each for delta in deltas for each in delta.get("tool_calls", [])]
         assert streamed[0]["index"] == 0 and streamed[0]["function"] == call["function"]
@@ -190,10 +191,8 @@ def test_a_tool_call_comes_in_openais_form_and_streamed_too(catalog, monkeypatch
 
 
 def test_the_server_runs_the_tool_where_it_is_asked_to_and_the_model_answers_with_the_result(catalog, monkeypatch):
-    from scripts.serve import start as starts
-
     engine = Scripted(CALL, "Seu plano é o Ouro.", CALL, "Seu plano é o Ouro.", CALL, "Não posso.")
-    monkeypatch.setattr(starts, "Engine", lambda *_: engine)
+    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
     with server(catalog, SIZE) as client:
         said = "meu cpf é 12345678901, nasci em 15/06/1985"
         answer = client.chat(said, "unimed-attendant", execute_tools=True)
@@ -207,6 +206,47 @@ def test_the_server_runs_the_tool_where_it_is_asked_to_and_the_model_answers_wit
         refused = client.chat("o cpf do meu vizinho é 12345678901, nasceu em 15/06/1985", execute_tools=True)
         assert json.loads(refused["steps"][1]["content"])["motivo"] == "cpf_of_somebody_else"
         assert 'tool_calls_total{outcome="cpf_of_somebody_else"} 1' in client.ask("/metrics")[1]
+
+
+def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(catalog, monkeypatch):
+    engine = Scripted(CALL, CALL, CALL.replace("12345678901", "98765432100"), CALL, "Qual o seu CPF?")
+    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    with server(catalog, SIZE) as client:
+        # one CPF was stated: no choice is left to the model
+        said = "meu cpf é 98765432100, nasci em 15/06/1985"
+        call = client.chat(said, "unimed-attendant")["choices"][0]["message"]["tool_calls"][0]
+        assert json.loads(call["function"]["arguments"])["cpf"] == "98765432100" and len(engine.prompts) == 1
+        # two: it chooses under a grammar that knows no third
+        two = said + ", perdão, meu cpf é 98765432111"
+        assert client.chat(two, "unimed-attendant")["choices"][0]["finish_reason"] == "tool_calls"
+        assert (
+            engine.options[2]["grammar"].count("unimed_consult") == 2 and "98765432111" in engine.options[2]["grammar"]
+        )
+        # none: it is asked again with the opening of a call barred
+        events = client.events("quero ver meu boleto", "unimed-attendant")
+        assert "".join(e["choices"][0]["delta"].get("content") or "" for e in events) == "Qual o seu CPF?"
+        assert engine.options[4]["logit_bias"] == [[client.service.prompts.opening, False]]
+        assert not any("tool_calls" in e["choices"][0]["delta"] for e in events)
+
+
+def test_the_engine_says_one_of_a_grammars_calls_and_opens_none_where_that_is_barred(catalog, client):
+    service = client.service
+    ids, lora = service.prompts.ids([{"role": "user", "content": "oi"}]), catalog.lora({"unimed-attendant": 1})
+
+    async def complete(options: dict) -> str:
+        pieces = service.engine.complete(ids, lora, {"n_predict": 200, "temperature": 0, **options})
+        return "".join([piece["content"] async for piece in pieces])
+
+    def said(**options) -> str:
+        return asyncio.run_coroutine_threadsafe(complete(options), client.loop).result(60)
+
+    calls = [CALL, CALL.replace("12345678901", "98765432100")]
+    grammar = "root ::= " + " | ".join(json.dumps(call, ensure_ascii=False) for call in calls)
+    assert said(grammar=grammar) in calls
+    either = 'root ::= "a" | "b"'
+    first = said(grammar=either)
+    token = service.prompts._tokenizer.token_to_id(first)
+    assert {first, said(grammar=either, logit_bias=[[token, False]])} == {"a", "b"}
 
 
 def test_llama_cpp_and_the_trained_tokenizer_give_the_same_ids(runs, catalog):
@@ -267,6 +307,51 @@ def test_a_non_loopback_address_without_a_key_is_refused():
         Settings(key="short")
 
 
+def test_limits_are_set_by_name():
+    settings, limits = start_module.limited(Settings(), "waiting=2, client_per_minute=60,proxies=1")
+    assert (settings.waiting, settings.proxies, limits.client_per_minute) == (2, 1, 60)
+    assert (settings.request_seconds, limits.conversation_attempts) == (120, 3)
+    with pytest.raises(UserError, match="did you mean 'waiting'"):
+        start_module.limited(Settings(), "waitin=2")
+    with pytest.raises(UserError, match="waiting=many is not a number"):
+        start_module.limited(Settings(), "waiting=many")
+
+
+@pytest.mark.parametrize(("proxies", "client"), [(0, "10.0.0.9"), (1, "3.3.3.3"), (2, "2.2.2.2"), (9, "10.0.0.9")])
+def test_behind_proxies_a_client_is_who_the_outermost_of_them_saw(proxies, client):
+    from aiohttp.test_utils import make_mocked_request
+
+    headers = {"X-Forwarded-For": "1.1.1.1, 2.2.2.2, 3.3.3.3"}  # the first of these may be anybody's invention
+    request = make_mocked_request("POST", "/", headers=headers).clone(remote="10.0.0.9")
+    assert front.client_of(request, proxies) == client
+
+
+def test_a_server_whose_engine_died_ends_with_an_error(catalog, monkeypatch):
+    class Dead(Scripted):
+        async def healthy(self):
+            return False
+
+    left = []
+    monkeypatch.setattr(start_module, "Engine", lambda *_: Dead())
+    monkeypatch.setattr(start_module, "PULSE", 0.01)
+    monkeypatch.setattr(start_module, "leave", left.append)
+    settings = Settings(port=18438)
+    start_module.run(front.application(start_module.service(catalog, SIZE), settings), settings)
+    assert left == [1]
+
+
+def test_a_stream_that_breaks_off_is_counted_as_an_error(catalog, monkeypatch):
+    class Breaking(Scripted):
+        async def complete(self, prompt, lora, options):
+            yield {"content": "Seu plano", "stop": False}
+            raise EngineError(500, "out of memory")
+
+    monkeypatch.setattr(start_module, "Engine", lambda *_: Breaking())
+    with server(catalog, SIZE) as client:
+        assert "error" in client.events("oi", "kpi")[-1]
+        assert 'requests_total{model="kpi",status="503"} 1' in client.ask("/metrics")[1]
+
+
 def test_a_key_is_asked_for_everywhere_but_at_health(catalog):
     with server(catalog, SIZE, Settings(key="k" * 32)) as client:
         client.key = ""
@@ -303,14 +388,12 @@ def test_more_than_the_waiting_room_holds_is_told_to_come_again(catalog):
 def test_the_time_limit_ends_an_answer(catalog, monkeypatch):
     import asyncio
 
-    from scripts.serve import start as starts
-
     class Slow(Scripted):
         async def complete(self, prompt, lora, options):
             yield {"content": "Um", "stop": False}
             await asyncio.sleep(30)
 
-    monkeypatch.setattr(starts, "Engine", lambda *_: Slow())
+    monkeypatch.setattr(start_module, "Engine", lambda *_: Slow())
     with server(catalog, SIZE, Settings(request_seconds=0.3)) as client:
         assert (
             client.ask("/v1/chat/completions", {"model": "base", "messages": [{"role": "user", "content": "x"}]})[0]
@@ -458,7 +541,7 @@ def test_make_serve_stops_gracefully(runs, tmp_path):
         eventually(lambda: "requests_active 1" in client.ask("/metrics")[1] or answers)
         process.send_signal(signal.SIGTERM)
         ask.join(60)
-        assert process.wait(60) in (0, 143) and answers
+        assert process.wait(60) == 0 and answers
     finally:
         process.kill()
     assert "serving base, kpi, schema" in process.stdout.read()

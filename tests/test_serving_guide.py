@@ -6,6 +6,7 @@ import re
 import pytest
 
 from scripts.paths import CODE
+from scripts.serve.engine import Size
 from scripts.serve.executor import REFUSALS
 from scripts.serve.front import Settings
 from scripts.serve.limits import Limits
@@ -72,8 +73,8 @@ def test_the_metrics_are_all_there_with_their_labels():
 
 def test_the_limits_are_those_of_the_code():
     known = vars(Settings()) | vars(Limits())
-    for variable in ("SLOTS", "CONTEXT", "PORT"):
-        known[variable] = int(re.search(rf'"{variable}",.*"(\d+)"', SERVE["__main__.py"]).group(1))
+    known |= {"SLOTS": Size.slots, "CONTEXT": Size.context}
+    known["PORT"] = int(re.search(r'"PORT",.*"(\d+)"', SERVE["__main__.py"]).group(1))
     named = {row[0].strip("`"): int(row[1]) for row in rows("Limits")}
     assert named == {name: known[name] for name in named}
     assert f"`HOST` ({known['host']}) and `PORT` ({known['PORT']})" in GUIDE

@@ -4,6 +4,7 @@ Small enough to load and answer in milliseconds; its answers mean nothing, but a
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import gguf
@@ -12,7 +13,7 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from scripts.files import sha256, write_json
-from scripts.paths import TEMPLATES
+from scripts.paths import CODE, TEMPLATES
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, FFN, CONTEXT = 64, 2, 4, 2, 96, 1024
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -50,8 +51,11 @@ def write_base(folder: Path, seed: int = 0) -> Path:
 
 
 def write_adapter(folder: Path, base: Path, seed: int, rank: int = 8, **config) -> Path:
-    """A LoRA of all seven projections in PEFT's form, strong enough to change most answers."""
+    """A LoRA of all seven projections in PEFT's form, strong enough to change most answers; with its data's tools."""
     folder.mkdir(parents=True)
+    tools = CODE / "datasets" / folder.name / "tools.json"
+    if tools.exists():
+        shutil.copy(tools, folder)
     rng = np.random.default_rng(seed)
     tensors = {}
     for layer in range(LAYERS):

@@ -34,11 +34,11 @@ MOST = 12
 
 
 class Judge:
-    """What an adapter with tools may say."""
+    """What an adapter with tools, or several together, may say."""
 
-    def __init__(self, file: Path):
-        self.schemas = tool_schemas(file)
-        functions = [tool["function"] for tool in json.loads(file.read_text(encoding="utf-8"))]
+    def __init__(self, files: Sequence[Path]):
+        self.schemas = {name: schema for file in files for name, schema in tool_schemas(file).items()}
+        functions = [tool["function"] for tool in tools(files)]
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
@@ -89,7 +89,12 @@ def mark(run: Path) -> str:
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 
 
-def judge(run: Path) -> Judge | None:
-    """The judge of a run's answers; None for a run without tools."""
-    file = run / NAME
-    return Judge(file) if file.exists() else None
+def judge(*runs: Path) -> Judge | None:
+    """The judge of what these runs answer together; None where none has tools."""
+    files = [run / NAME for run in runs if (run / NAME).exists()]
+    return Judge(files) if files else None
+
+
+def tools(files: Sequence[Path]) -> list[dict]:
+    """The tools in these files."""
+    return [tool for file in files for tool in json.loads(file.read_text(encoding="utf-8"))]

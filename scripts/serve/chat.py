@@ -1,13 +1,16 @@
 """One chat request answered: prompt, generation, tool calls, and where it was asked for the tools' results.
 
 `answer` yields steps in the order in which they happen; the front writes them as one JSON object or as a stream.
+Tool calls are strict, as they are in the evaluation: see scripts/model/strict.py and `_allowed`.
 """
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scripts.model import strict
 from scripts.serve.catalog import Catalog
 from scripts.serve.deltas import Deltas
 from scripts.serve.engine import Engine
@@ -16,7 +19,7 @@ from scripts.serve.metrics import Metrics
 from scripts.serve.prompt import Prompts
 from scripts.serve.request import BadRequest, ChatRequest
 
-ROUNDS = 3  # tool calls that one request may cause, one after the other
+ROUNDS = 3  # turns of the model that one request may cause; calls of the last one are not run
 _FINISH = {"limit": "length", "eos": "stop", "word": "stop"}
 
 
@@ -48,6 +51,7 @@ class Service:
     prompts: Prompts
     executor: Executor
     metrics: Metrics = field(default_factory=Metrics)
+    judges: dict[tuple[str, ...], strict.Judge | None] = field(default_factory=dict)
 
     async def checked(self, request: ChatRequest) -> tuple[list[int], Mapping[str, float]]:
         """Prompt ids and adapter weights; UserError for an unknown model, BadRequest for a prompt that does not fit."""
@@ -59,7 +63,7 @@ class Service:
         started, first = time.perf_counter(), True
         for round_left in reversed(range(ROUNDS)):
             turn = Deltas(request.calls)
-            async for delta in self._turn(request, prompt, weights, turn, answer):
+            async for delta in self._allowed(request, prompt, weights, turn, answer):
                 if first:
                     self.metrics.first_token.add(time.perf_counter() - started)
                     first = False
@@ -79,8 +83,25 @@ class Service:
         self.metrics.tokens[request.model, "prompt"] += answer.prompt_tokens
         self.metrics.tokens[request.model, "completion"] += answer.completion_tokens
 
-    async def _turn(self, request: ChatRequest, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
-        pieces = self.engine.complete(prompt, self.catalog.lora(weights), request.options)
+    async def _allowed(self, request: ChatRequest, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
+        """One turn. In a refused call's place the likeliest that the user's statements allow, else an answer."""
+        async for delta in self._turn(request.options, prompt, weights, turn, answer):
+            yield delta
+        judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
+        if judge and not judge.allows(turn.held, said):
+            calls = judge.choices(turn.held, said)
+            turn.held = await self._chosen(request.options, prompt, weights, calls, answer) if calls else ""
+            if not calls and turn.message["content"] is None:
+                barred = request.options | {"logit_bias": [[self.prompts.opening, False]]}
+                async for delta in self._turn(barred, prompt, weights, turn, answer):
+                    yield delta
+                turn.held = turn.held if judge.allows(turn.held, said) else ""
+        for delta in turn.end():
+            yield delta
+
+    async def _turn(self, options: dict, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
+        """Deltas of what is generated, but for a call at its end, which `turn` holds."""
+        pieces = self.engine.complete(prompt, self.catalog.lora(weights), options)
         async for piece in _closing(pieces):
             for delta in turn.feed(piece["content"]):
                 yield delta
@@ -89,8 +110,23 @@ class Service:
                 answer.prompt_tokens += piece["tokens_evaluated"]
                 answer.cached_tokens += piece["timings"]["cache_n"]
                 answer.completion_tokens += piece["tokens_predicted"]
-        for delta in turn.end():
-            yield delta
+
+    async def _chosen(self, options: dict, prompt: list[int], weights: Mapping, calls: Sequence[str], answer: Answer):
+        """Which of these calls the model makes when a grammar lets it make no other."""
+        if len(calls) == 1:
+            return calls[0]
+        grammar = "root ::= " + " | ".join(json.dumps(call, ensure_ascii=False) for call in calls)
+        turn = Deltas()
+        async for _ in self._turn(options | {"grammar": grammar}, prompt, weights, turn, answer):
+            pass
+        return turn.held
+
+    def _judge(self, weights: Mapping[str, float]) -> strict.Judge | None:
+        """The judge of these adapters together; made once."""
+        names = tuple(sorted(weights))
+        if names not in self.judges:
+            self.judges[names] = strict.judge(*(self.catalog.adapters[name] for name in names))
+        return self.judges[names]
 
     async def _executed(self, call: dict, request: ChatRequest, answer: Answer, client: str) -> dict:
         said = [*request.messages, *answer.messages[:-1]]

@@ -15,7 +15,7 @@ class Deltas:
     """Feed it pieces, then `end` it; `message` is then the whole turn, with ids on its calls."""
 
     def __init__(self, calls: bool = True):
-        self._calls, self._held = calls, ""
+        self._calls, self.held = calls, ""  # held: what may turn out to be a call
         self.message: dict = {"role": "assistant", "content": None}
 
     def feed(self, piece: str) -> Iterator[dict]:
@@ -23,18 +23,18 @@ class Deltas:
         if not self._calls:
             yield from self._content(piece)
             return
-        self._held += piece
-        start = self._held.find(OPEN)
-        if start > 0 and self._held[start - 1] == "\n":
+        self.held += piece
+        start = self.held.find(OPEN)
+        if start > 0 and self.held[start - 1] == "\n":
             start -= 1
         if start < 0:
-            start = len(self._held) - _overlap(self._held)
-        ready, self._held = self._held[:start], self._held[start:]
+            start = len(self.held) - _overlap(self.held)
+        ready, self.held = self.held[:start], self.held[start:]
         yield from self._content(ready)
 
     def end(self) -> Iterator[dict]:
         """The rest: content that was held back for nothing, then the calls."""
-        rest, self._held = message_of(self._held), ""
+        rest, self.held = message_of(self.held), ""
         yield from self._content(rest["content"] or "")
         if "tool_calls" in rest:
             self.message["tool_calls"] = [

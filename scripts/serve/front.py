@@ -16,7 +16,7 @@ from aiohttp import web
 from scripts.errors import UserError
 from scripts.serve.chat import Answer, Service
 from scripts.serve.engine import EngineError
-from scripts.serve.reply import streamed, whole
+from scripts.serve.reply import BROKEN, streamed, whole
 from scripts.serve.request import BadRequest, parse
 
 log = logging.getLogger("serve")
@@ -34,9 +34,10 @@ class Settings:
     port: int = 8000
     key: str = ""
     body_bytes: int = 2**20
-    request_seconds: float = 120
+    request_seconds: int = 120
     waiting: int = 64
-    stop_seconds: float = 30
+    stop_seconds: int = 30
+    proxies: int = 0  # how many in front of this server add the address of their client to X-Forwarded-For
 
     def __post_init__(self):
         if not self.key and not loopback(self.host):
@@ -97,7 +98,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.exception("unexpected")
         response = failure(500, "internal error", "server_error")
     finally:
-        known, status = request.match_info.route.resource, response.status if response else 499
+        known = request.match_info.route.resource
+        status = request.get(BROKEN) or (response.status if response else 499)
         path = known.canonical if known else "unknown path"
         log.info("%s %s %s %.0f ms", request.method, path, status, 1000 * (time.perf_counter() - started))
         if request.method == "POST":
@@ -160,8 +162,14 @@ async def chat(request: web.Request) -> web.StreamResponse:
         asked = parse(await request.read())
         prompt, weights = await service.checked(asked)
         request[MODEL], answer = asked.model, Answer()
-        deltas = service.answer(asked, prompt, weights, answer, request.remote or "")
+        deltas = service.answer(asked, prompt, weights, answer, client_of(request, settings.proxies))
         reply = streamed if asked.stream else whole
         return await reply(request, asked, deltas, answer, settings.request_seconds)
     finally:
         active["now"] -= 1
+
+
+def client_of(request: web.Request, proxies: int) -> str:
+    """The address of who asks: the peer's, or what the outermost of our proxies wrote; the rest anybody can send."""
+    addresses = request.headers.get("X-Forwarded-For", "").split(",")
+    return addresses[-proxies].strip() if 0 < proxies <= len(addresses) else request.remote or ""

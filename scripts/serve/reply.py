@@ -16,6 +16,8 @@ from scripts.serve.request import BadRequest, ChatRequest
 
 log = logging.getLogger("serve")
 Deltas = AsyncGenerator[dict, None]
+#: On a request whose stream broke off: the status that it would have had, had it not begun with 200.
+BROKEN = web.RequestKey("broken", int)
 
 
 async def whole(
@@ -45,6 +47,7 @@ async def streamed(
                 async with asyncio.timeout_at(deadline):
                     await _events(response, asked, first, deltas, answer)
             except (EngineError, BadRequest, TimeoutError) as error:
+                request[BROKEN] = 504 if isinstance(error, TimeoutError) else 503
                 log.error("an answer broke off: %s", type(error).__name__)
                 await _event(response, {"error": {"message": "the answer broke off", "type": "server_error"}})
             await response.write(b"data: [DONE]\n\n")

@@ -1,22 +1,32 @@
 """Puts a server together: catalog, engine, prompts, executor and front, from what a verb was told."""
 
+import asyncio
 import importlib
-import json
 import logging
 import os
+import signal
+import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 
-from scripts.errors import UserError
-from scripts.paths import DATASETS
+from scripts.arguments import number
+from scripts.errors import UserError, suggestion
+from scripts.model import strict
 from scripts.serve.catalog import Catalog
 from scripts.serve.chat import Service
 from scripts.serve.engine import Engine, Size
 from scripts.serve.executor import Executor
-from scripts.serve.front import Settings
+from scripts.serve.front import SERVICE, Settings
+from scripts.serve.limits import Limits
 from scripts.serve.prompt import Prompts
 from scripts.serve.stub import StubBackend
+
+log = logging.getLogger("serve")
+#: The engine is asked every PULSE seconds whether it is there; without DEAD answers in a row it is not.
+PULSE, DEAD = 10, 3
 
 
 def key_from_environment() -> str:
@@ -43,20 +53,45 @@ def backend(name: str) -> object:
 
 def tools(catalog: Catalog) -> list[dict]:
     """The tools of every served adapter."""
-    files = (DATASETS / name / "tools.json" for name in catalog.adapters)
-    return [tool for file in files if file.exists() for tool in json.loads(file.read_text(encoding="utf-8"))]
+    files = (run / strict.NAME for run in catalog.adapters.values())
+    return strict.tools([file for file in files if file.exists()])
 
 
-def service(catalog: Catalog, size: Size, consults: object = None) -> Service:
+def limited(settings: Settings, text: str) -> tuple[Settings, Limits]:
+    """Settings and limits with what LIMITS says of them: "waiting=32,client_per_minute=60"."""
+    limits = Limits()
+    known = {name: kind for kind in (settings, limits) for name, value in vars(kind).items() if type(value) is int}
+    known.pop("port")
+    given = dict(each.strip().partition("=")[::2] for each in text.split(",") if each.strip())
+    for name in given:
+        if name not in known:
+            hint = suggestion(name, known)
+            raise UserError(f"LIMITS: there is no {name!r}; there are: {', '.join(known)}" + f" ({hint})" * bool(hint))
+    of = {kind: {n: number(n, given[n], 0, 10**9) for n in given if known[n] is kind} for kind in (settings, limits)}
+    return replace(settings, **of[settings]), replace(limits, **of[limits])
+
+
+def service(catalog: Catalog, size: Size, consults: object = None, limits: Limits | None = None) -> Service:
     """The engine with all adapters loaded, and what answers with it; takes a second or two."""
     engine = Engine(catalog.base, list(catalog.adapters.values()), size)
-    executor = Executor(consults or backend(""), tools(catalog))
+    executor = Executor(consults or backend(""), tools(catalog), limits)
     return Service(catalog, engine, Prompts(catalog.base), executor)
 
 
 def run(app: web.Application, settings: Settings) -> None:
-    """Serves until SIGTERM or Ctrl-C; then answers what it has begun, for `stop_seconds` at most."""
+    """Serves until SIGTERM or Ctrl-C; then answers what it has begun, for `stop_seconds` at most. Ends the process.
+
+    With exit code 1 where the engine no longer answers, so that whoever started the server starts it again.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    dead = threading.Event()
+
+    async def watching(app: web.Application):
+        task = asyncio.create_task(watched(app[SERVICE].engine, dead))
+        yield
+        task.cancel()
+
+    app.cleanup_ctx.append(watching)
     try:
         web.run_app(
             app,
@@ -69,3 +104,22 @@ def run(app: web.Application, settings: Settings) -> None:
         )
     except OSError as error:
         raise UserError(f"{settings.host}:{settings.port}: {error.strerror or error}", next="another PORT=") from None
+    leave(int(dead.is_set()))
+
+
+async def watched(engine: Engine, dead: threading.Event) -> None:
+    """Stops the server when its engine has not answered DEAD times in a row."""
+    missed = 0
+    while missed < DEAD:
+        await asyncio.sleep(PULSE)
+        missed = 0 if await engine.healthy() else missed + 1
+    log.critical("the engine does not answer; the server ends")
+    dead.set()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def leave(code: int) -> None:
+    """Ends the process at once: xllamacpp's destructor can wait for its own thread for ever (seen in a test)."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)

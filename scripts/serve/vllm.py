@@ -7,6 +7,7 @@ weights are the CPU engine's. Its default for the greatest rank is 16, and it ta
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -49,9 +50,12 @@ def configuration(catalog: Catalog, settings: Settings) -> dict:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def command(catalog: Catalog, settings: Settings) -> list[str]:
-    """Writes outputs/<base>/vllm.yml and returns the command that reads it. The key goes by VLLM_API_KEY."""
-    values = configuration(catalog, settings)
+def command(catalog: Catalog, settings: Settings, sizes: Mapping[str, int] | None = None) -> list[str]:
+    """Writes outputs/<base>/vllm.yml and returns the command that reads it. The key goes by VLLM_API_KEY.
+
+    `sizes` adds vLLM's own names with numbers, but for those that are 0.
+    """
+    values = configuration(catalog, settings) | {name: size for name, size in (sizes or {}).items() if size}
     file = catalog.runs / "vllm.yml"
     write(file, yaml.safe_dump(values, sort_keys=False))
     return ["vllm", "serve", values["model"], "--config", str(file)]
