@@ -1,10 +1,13 @@
 """Talks to an adapter in the terminal; answers appear as they are made. An empty line or Ctrl-D ends it.
 
+Over the server's own engine where its base has a GGUF: tool calls (→) are run (←), by what BACKEND names.
+A base without one is asked through transformers and PEFT, and its tool calls are only shown.
 Run as: make chat ADAPTER=unimed / python -m scripts.chat --adapter unimed
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from scripts.arguments import add, parser
 from scripts.errors import main_of
@@ -16,22 +19,54 @@ def main(argv: Sequence[str]) -> None:
     options = parser(__doc__)
     add(options, "ADAPTER", "which adapter or stack, or base")
     add(options, "PROFILE", "the profile that it was trained under")
+    add(options, "BACKEND", "module:callable that makes what tools consult (default: sample people)")
     arguments = options.parse_args(argv)
     run = None if arguments.adapter == "base" else ready.run(arguments.adapter, arguments.profile)
-    folder = None if run else ready.base_folder(arguments.profile)
+    folder = run.parent / "base" if run else ready.base_folder(arguments.profile)
     print("loading the model …", end="", flush=True)
-    from scripts.model.generate import BASE, Generator, of_run
-
-    generator = of_run(run) if run else Generator(folder)
-    name = run.name if run else BASE
+    name, speaker = speaker_of(run, folder, arguments.backend)
     print(f"\r\x1b[K{name}: say something (an empty line ends it)", flush=True)
-    talk(generator, name)
+    talk(speaker)
+    speaker.close()
 
 
-def talk(generator, name: str) -> None:
+def speaker_of(run: Path | None, base: Path, backend: str):
+    """The name of what is talked to, and what answers: the server's engine where it can, else PEFT."""
+    name = run.name if run else "base"
+    if (base / "base.gguf").exists():
+        from scripts.serve import catalog
+        from scripts.serve.local import Local
+
+        if name in catalog.of(base.parent).names:
+            return name, Local(base.parent, name, backend)
+    return name, Peft(run, base)
+
+
+class Peft:
+    """Answers of transformers and PEFT."""
+
+    def __init__(self, run: Path | None, base: Path):
+        from scripts.model.generate import BASE, Generator, of_run
+
+        self.generator = of_run(run) if run else Generator(base)
+        self.name = run.name if run else BASE
+
+    def reply(self, messages: list[dict]) -> Iterator[str]:
+        """Text as it comes; then `messages` has the answer."""
+        from scripts.model.toolcall import message_of
+
+        pieces = []
+        for piece in self.generator.stream(messages, self.name):
+            yield piece
+            pieces.append(piece)
+        messages.append(message_of("".join(pieces)))
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def talk(speaker) -> None:
     """Turns until the input ends; the conversation is kept, as the model was trained on several turns."""
-    from scripts.model.toolcall import message_of
-
     messages: list[dict] = []
     while True:
         try:
@@ -41,12 +76,9 @@ def talk(generator, name: str) -> None:
         if not said:
             return
         messages.append({"role": "user", "content": said})
-        pieces = []
-        for piece in generator.stream(messages, name):
+        for piece in speaker.reply(messages):
             print(piece, end="", flush=True)
-            pieces.append(piece)
         print(flush=True)
-        messages.append(message_of("".join(pieces)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from scripts.serve import front
 from scripts.serve import start as start_module
 from scripts.serve.catalog import Catalog
 from scripts.serve.deltas import Deltas
-from scripts.serve.engine import Engine, EngineError, Size, converted, start
+from scripts.serve.engine import QUIET, Engine, EngineError, Size, converted, start
 from scripts.serve.front import Settings
 from scripts.serve.prompt import Prompts
 
@@ -206,6 +206,22 @@ def test_the_server_runs_the_tool_where_it_is_asked_to_and_the_model_answers_wit
         refused = client.chat("o cpf do meu vizinho é 12345678901, nasceu em 15/06/1985", execute_tools=True)
         assert json.loads(refused["steps"][1]["content"])["motivo"] == "cpf_of_somebody_else"
         assert 'tool_calls_total{outcome="cpf_of_somebody_else"} 1' in client.ask("/metrics")[1]
+
+
+def test_chat_shows_the_call_and_its_result_and_ends_clearly_where_the_context_does(runs, monkeypatch, capsys):
+    from scripts import chat
+    from scripts.serve.local import Local
+
+    engine = Scripted("Olá!", CALL, "Seu plano é o Ouro.")
+    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    typed = iter(["oi", "meu cpf é 12345678901, nasci em 15/06/1985", ""])
+    monkeypatch.setattr("builtins.input", lambda prompt="": next(typed))
+    chat.talk(Local(runs, "unimed-attendant"))
+    first, call, result, last = capsys.readouterr().out.splitlines()
+    assert (first, last) == ("Olá!", "Seu plano é o Ouro.")
+    assert call.startswith("  → unimed_consult {") and '"plano": "Ouro"' in result
+    with pytest.raises(UserError, match="longer than the context"):
+        list(Local(runs, "kpi").reply([{"role": "user", "content": "oi " * 90_000}]))
 
 
 def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(catalog, monkeypatch):
@@ -574,6 +590,7 @@ def test_the_engines_own_port_is_closed_to_others(catalog):
     request = urllib.request.Request(engine.url + "/completion", b"{}", {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(request)
+    time.sleep(2 * QUIET)  # before it is forgotten: see Engine.close
 
 
 def test_a_real_back_end_is_named_and_a_wrong_name_is_said():

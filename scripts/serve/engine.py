@@ -20,6 +20,9 @@ from scripts.files import sha256
 from scripts.model import gguf
 from scripts.paths import shown
 
+#: Seconds in which an engine without requests comes to rest.
+QUIET = 0.3
+
 
 @dataclass(frozen=True)
 class Size:
@@ -60,8 +63,13 @@ class Engine:
         )
 
     async def close(self) -> None:
+        """Ends the connections, and gives the engine's thread time to fall asleep before anybody forgets it.
+
+        xllamacpp's destructor wakes that thread and waits for it; a thread still busy misses the call, for ever.
+        """
         if self._session:
             await self._session.close()
+            await asyncio.sleep(QUIET)
 
     async def complete(self, prompt: Sequence[int], lora: Sequence[dict], options: dict) -> AsyncIterator[dict]:
         """Pieces `{"content", "tokens"}`; the last has `stop: true`, counts and `stop_type`. Leaving early stops it."""

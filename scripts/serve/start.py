@@ -119,7 +119,7 @@ async def watched(engine: Engine, dead: threading.Event) -> None:
 
 
 def leave(code: int) -> None:
-    """Ends the process at once: xllamacpp's destructor can wait for its own thread for ever (seen in a test)."""
+    """Ends the process at once, without xllamacpp's destructor: see Engine.close."""
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
