@@ -27,7 +27,7 @@ export PYTHONUNBUFFERED := 1
 train: $(FULL) $(EMBEDDED) ## train ADAPTER (PROFILE=cpu|gpu|…, FORCE=1): check, data, Axolotl, before and after
 	@$(PY) -m scripts.train
 
-eval: $(FULL) $(EMBEDDED) ## ask base and ADAPTER the held-out rows; exit 1 where a gate fails
+eval: $(FULL) $(EMBEDDED) ## ask base and ADAPTER the held-out rows; exit 1 where a gate fails (SUITE=, ROWS=, DB=)
 	@$(PY) -m scripts.evaluate
 
 predict: $(FULL) $(EMBEDDED) ## answer the conversations of IN into OUT with ADAPTER (or base)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
     folder = adapter.data_of(name)
     print(table(build(folder, arguments.db or None)))
     print(f"{shown(folder)}/: train.jsonl, eval.jsonl, data.lock.json")
-    print(f"next: make train ADAPTER={name}")
+    print(f"next: make train ADAPTER={name}" + f"; then make eval ADAPTER={name} DB=… again" * bool(arguments.db))
 
 
 def table(made: dict) -> str:

@@ -1,7 +1,7 @@
 """Asks base and adapter the held-out rows, scores both, and decides: exit 1 where a gate fails.
 
 Writes metrics.json, report.md, report.html and records.jsonl into outputs/<base>/<adapter>/eval/.
-Run as: make eval ADAPTER=kpi [SUITE=kpi] [ROWS=200] / python -m scripts.evaluate --adapter kpi
+Run as: make eval ADAPTER=kpi [SUITE=kpi] [ROWS=200] [DB=url] / python -m scripts.evaluate --adapter kpi
 """
 
 import json
@@ -31,10 +31,12 @@ def main(argv: Sequence[str]) -> int:
     add(options, "ADAPTER", "which adapter or stack, such as kpi")
     add(options, "PROFILE", "the profile that it was trained under (default: as make train takes it)")
     add(options, "SUITE", "one suite (default: all that the adapter faces)")
+    add(options, "DB", "what SQL runs on, where the data set was built from it (default: the suite's database)")
     add(options, "ROWS", "the most rows of a suite, the same ones every time (default: all)", "0")
     arguments = options.parse_args(argv)
     run = ready.run(arguments.adapter, arguments.profile)
     suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
+    suites = [suite.on(each, arguments.db) for each in suites]
     began = time.monotonic()
     records = evaluate(run, suites, number("ROWS", arguments.rows, 0))
     result = decide(run, suites, records, time.monotonic() - began)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import server_scoring
 import sqlalchemy as sa
 
 from scripts.config import yamlfile
@@ -98,3 +99,7 @@ def test_rows_agree(copy, folder, module):
     there = module.rows(recipe, DATASETS / folder, copy)
     assert len(here[0]) > 2000
     assert there == here
+
+
+def test_answers_are_scored_on_the_server(copy):
+    server_scoring.check(copy)

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import server_scoring
 import sqlalchemy as sa
 
 from scripts.config import yamlfile
@@ -95,3 +96,7 @@ def test_the_server_is_only_read(copy):
     with engine.connect() as connection:
         counts = [connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar() for table in sampledb.content()]
     assert counts == [len(rows) for rows in sampledb.content().values()]
+
+
+def test_answers_are_scored_on_the_server(copy):
+    server_scoring.check(copy)

@@ -28,12 +28,13 @@ NAMES = (
 Figures = dict[str, bool | float]
 
 
-def score(row: dict, answer: dict, database: Path | None = None) -> Figures:
+def score(row: dict, answer: dict, database: Path | str | None = None) -> Figures:
     """The figures of one answer (an assistant message) to one evaluation row.
 
-    `expect` is one of the kinds in schemas/row; `database` is what SQL runs on, read-only. A plain sentence
-    ("text" instead of a conversation) is not answered: its answer is {"likelihood": 1 / perplexity}. `…_drafted` judges
-    what the model itself wrote, where scripts/model/strict.py put something else in its place (answer["draft"]).
+    `expect` is one of the kinds in schemas/row; `database`, a SQLite file or a server's URL, is what SQL runs on,
+    read-only. A plain sentence ("text" instead of a conversation) is not answered: its answer is {"likelihood":
+    1 / perplexity}. `…_drafted` judges what the model itself wrote, where scripts/model/strict.py put something else
+    in its place (answer["draft"]).
     """
     if "text" in row:
         return {"likelihood": answer["likelihood"]}

@@ -49,12 +49,12 @@ def extract(answer: str) -> str:
     return re.split(r";|\n\s*\n|```", answer[found.start() :], maxsplit=1)[0].strip()
 
 
-def parse(query: str) -> exp.Query:
+def parse(query: str, dialect: str = "sqlite") -> exp.Query:
     """The syntax tree of one read-only query; QueryRefused says what else it is."""
     if len(query) > LENGTH:
         raise QueryRefused(f"longer than {LENGTH} characters")
     try:
-        statements = [each for each in sqlglot.parse(query, read="sqlite") if each is not None]
+        statements = [each for each in sqlglot.parse(query, read=dialect) if each is not None]
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise QueryRefused(f"not SQL: {str(error).splitlines()[0][:200]}") from None
     if len(statements) != 1:
@@ -70,22 +70,41 @@ def parse(query: str) -> exp.Query:
     return tree
 
 
-def run(query: str, database: Path) -> Table:
-    """The rows of one query; QueryRefused where a fence stops it (2 s, 10,000 rows)."""
-    parse(query)
-    connection = _connect(database)
-    try:
-        rows = connection.execute(query).fetchmany(ROWS + 1)
-    except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-        raise QueryRefused(f"SQLite: {error}") from None
-    finally:
-        connection.close()
+def run(query: str, database: Path | str) -> Table:
+    """The rows of one query on a file or a server's URL; QueryRefused where a fence stops it (2 s, 10,000 rows)."""
+    rows = asked(query, database) if isinstance(database, str) else read(query, database)
     if len(rows) > ROWS:
         raise QueryRefused(f"more than {ROWS} rows")
     return rows
 
 
-def matches(answer: str, reference: str, database: Path) -> bool:
+def asked(query: str, url: str) -> Table:
+    """The rows that a server gives, one more than are allowed at most."""
+    import sqlalchemy as sa
+
+    from scripts.score import sqlserver
+
+    if function := sqlserver.refused(parse(query, sqlserver.dialect(url))):
+        raise QueryRefused(f"the function {function}")
+    try:
+        return sqlserver.rows(query, url, ROWS + 1, SECONDS)
+    except sa.exc.SQLAlchemyError as error:
+        raise QueryRefused(f"the server: {str(getattr(error, 'orig', error)).splitlines()[0]}") from None
+
+
+def read(query: str, database: Path) -> Table:
+    """The rows that a SQLite file gives, one more than are allowed at most."""
+    parse(query)
+    connection = _connect(database)
+    try:
+        return connection.execute(query).fetchmany(ROWS + 1)
+    except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+        raise QueryRefused(f"SQLite: {error}") from None
+    finally:
+        connection.close()
+
+
+def matches(answer: str, reference: str, database: Path | str) -> bool:
     """Whether the query in the answer gives the reference's rows, in its order where it names one."""
     try:
         got = run(extract(answer), database)

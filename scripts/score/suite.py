@@ -5,7 +5,7 @@ and every one that names none (what no adapter may lose).
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.config.yamlfile import Document, load
@@ -28,13 +28,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Suite:
-    """Without `adapter` and `stack` every adapter faces it; `database` is what SQL answers run on."""
+    """Without `adapter` and `stack` every adapter faces it; SQL runs on `database`, a SQLite file or a server's URL."""
 
     name: str
     adapter: str
     rows: Path
     rules: tuple[Rule, ...]
-    database: Path | None = None
+    database: Path | str | None = None
     stack: str = ""
 
 
@@ -58,6 +58,17 @@ def read(name: str) -> Suite:
     return Suite(name, value.get("adapter", ""), ROOT / value["rows"], rules, database, value.get("stack", ""))
 
 
+def on(suite: Suite, url: str) -> Suite:
+    """The suite with its SQL run where DB says; itself where that is empty, or where it runs none."""
+    if not url or not suite.database:
+        return suite
+    from scripts.data.database import connect
+
+    engine = connect({}, url)
+    engine.dispose()
+    return replace(suite, database=Path(engine.url.database) if engine.dialect.name == "sqlite" else url)
+
+
 def _unknown_metrics(document: Document) -> list[Problem]:
     found = []
     for index, each in enumerate(document.value["metrics"]):
@@ -78,7 +89,7 @@ def rows_of(suite: Suite) -> list[dict]:
     """The suite's rows in file order; missing files and broken lines are UserErrors with the next command."""
     again = f"make dataset ADAPTER={suite.adapter}" if suite.adapter else ""
     for needed in (suite.rows, suite.database):
-        if needed and not needed.exists():
+        if isinstance(needed, Path) and not needed.exists():
             raise UserError(f"{shown(needed)}: no such file, needed by suite {suite.name}", next=again)
     rows = []
     for number, line in enumerate(suite.rows.read_text(encoding="utf-8").splitlines(), 1):

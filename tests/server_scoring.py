@@ -1,0 +1,46 @@
+"""What scoring on a database server must do, whichever it is: give SQLite's rows, and nothing but rows."""
+
+import json
+import time
+
+import pytest
+
+from scripts.data import sampledb
+from scripts.paths import DATASETS
+from scripts.score import metrics, sql
+
+ESCAPES = [
+    "DELETE FROM plano",
+    "SELECT 1; DELETE FROM plano",
+    "SELECT * INTO copia FROM plano",
+    "SELECT nome FROM plano INTO OUTFILE '/tmp/x'",
+    "SET statement_timeout = 0",
+    "SELECT pg_sleep(9)",
+    "SELECT sleep(9)",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT load_file('/etc/passwd')",
+    "SELECT set_config('statement_timeout', '0', false)",
+]
+
+
+def check(url: str) -> None:
+    """Every held-out query of `schema` gives there what it gives here; writes, files and long queries give nothing."""
+    here = sampledb.ensure()
+    rows = [json.loads(line) for line in (DATASETS / "schema" / "eval.jsonl").read_text("utf-8").splitlines()]
+    queries = [row for row in rows if "sql" in row["expect"]]
+    for row in queries[::5]:
+        query = row["expect"]["sql"]
+        ordered = "ORDER BY" in query
+        assert sql.same(sql.run(query, url), sql.run(query, here), ordered), query
+        assert metrics.score(row, {"content": query}, url)["sql_match"]
+        assert not metrics.score(row, {"content": "SELECT -41"}, url)["sql_match"]
+    assert len(queries) >= 100
+    before = sql.run("SELECT COUNT(*) FROM plano", url)
+    for query in ESCAPES:
+        with pytest.raises(sql.QueryRefused):
+            sql.run(query, url)
+    assert sql.run("SELECT COUNT(*) FROM plano", url) == before
+    started = time.monotonic()
+    with pytest.raises(sql.QueryRefused):
+        sql.run("SELECT COUNT(*) FROM fatura a, fatura b, fatura c, fatura d", url)
+    assert time.monotonic() - started < 2 * sql.SECONDS
