@@ -78,7 +78,7 @@ merge: $(FULL) $(EMBEDDED) ## fold ADAPTER or STACK into a copy of its base: a f
 	@$(PY) -m scripts.merge
 
 ##@ Speed, provenance, publishing
-bench: $(FULL) $(EMBEDDED) ## measure this machine: PART=train|eval|check|gpu (default: all that fits it), into outputs/bench/
+bench: $(FULL) $(EMBEDDED) ## measure this machine: PART=train|eval|serve|check|gpu (default: all that fits it), into outputs/bench/
 	@$(PY) -m scripts.bench
 
 train-all: $(FULL) $(EMBEDDED) ## train every adapter that is not up to date; two at once on Ray where it is installed

@@ -1,7 +1,7 @@
-"""Measures this machine: its matrix products, training, evaluation and checking; production sizes where it has a GPU.
+"""Measures this machine: matrix products, training, evaluation, serving, checking; production sizes where it has a GPU.
 
 Writes outputs/bench/: bench.md, bench.json, bench.png. A part that is not asked for keeps its last figures.
-Run as: make bench [PART=train|eval|check|gpu] [ADAPTER=kpi] [ROWS=400] / python -m scripts.bench --part check
+Run as: make bench [PART=train|eval|serve|check|gpu] [ADAPTER=kpi] [ROWS=400] / python -m scripts.bench --part check
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scripts.config import adapter, profile
 from scripts.errors import UserError, main_of, suggestion
 from scripts.paths import OUTPUTS, shown
 
-PARTS = ("train", "eval", "check", "gpu")
+PARTS = ("train", "eval", "serve", "check", "gpu")
 #: Without ROWS: rows to train on, and answers to ask for; ten of them also one by one.
 ROWS, ALONE, STEPS = 400, 10, 20
 
@@ -19,7 +19,7 @@ ROWS, ALONE, STEPS = 400, 10, 20
 def main(argv: Sequence[str]) -> None:
     """Measures what is asked for, or all that fits the machine."""
     options = parser(__doc__)
-    add(options, "PART", "train, eval, check or gpu (default: all that fits)")
+    add(options, "PART", "train, eval, serve, check or gpu (default: all that fits)")
     add(options, "ADAPTER", "whose config and rows", "schema")
     add(options, "ROWS", "rows to train on; an eighth as many answers, a twentieth as many steps on a GPU", str(ROWS))
     arguments = options.parse_args(argv)
@@ -58,6 +58,10 @@ def measure(parts: Sequence[str], name: str, rows: int) -> dict:
         from scripts.benchmarks import evaluation
 
         found["eval"] = evaluation.measure(name, rows // 8, ALONE)
+    if "serve" in parts:
+        from scripts.benchmarks import serving
+
+        found["serve"] = serving.measure()
     if "train" in parts:
         from scripts.benchmarks import training
 

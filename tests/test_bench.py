@@ -48,9 +48,9 @@ def test_checkpointing_costs_one_more_forward_pass():
 
 def test_without_a_gpu_all_but_its_part_is_measured(monkeypatch):
     monkeypatch.setattr(bench.profile, "cuda", lambda: False)
-    assert bench.asked("") == ["train", "eval", "check"]
+    assert bench.asked("") == ["train", "eval", "serve", "check"]
     monkeypatch.setattr(bench.profile, "cuda", lambda: True)
-    assert bench.asked("") == ["train", "eval", "check", "gpu"]
+    assert bench.asked("") == ["train", "eval", "serve", "check", "gpu"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_without_a_gpu_all_but_its_part_is_measured(monkeypatch):
     [
         (
             ["--part", "trian"],
-            r"there is no part 'trian'; there are: train, eval, check, gpu \(did you mean 'train'\?\)",
+            r"there is no part 'trian'; there are: train, eval, serve, check, gpu \(did you mean 'train'\?\)",
         ),
         (["--part", "gpu"], "PART=gpu needs a CUDA device, and there is none here\nnext: make bench PART=train"),
         (["--part", "check", "--rows", "many"], "ROWS=many is not a number from 20 to"),
