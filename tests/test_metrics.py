@@ -112,6 +112,11 @@ def test_asks_exact_refuses_a_call_and_a_field_too_many():
         ("custa R$100,00", "R$ 10", False),
         ("custa R$10", "R$ 10", True),
         ("foi de 10,5", "10", False),
+        ("vence em 10/07/2025. Posso ajudar?", "10/07/2025", True),
+        ("vence em 10/07/2026.", "10/07/2025", False),
+        ("Como posso ajudá-lo?", "ajud*", True),
+        ("Como posso ajudá-lo?", "ajud", False),
+        ("Não há de quê", "ajud*", False),
         ("", "x", False),
     ],
 )

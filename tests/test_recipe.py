@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.data import person, phrasing, recipe, spoken
+from scripts.data import dialogue, person, phrasing, recipe, spoken
 from scripts.data.noise import Noise, plain
 from scripts.data.phrasing import Piece, expand, parse, phrase_list
 from scripts.errors import UserError
 from scripts.paths import DATASETS
+from scripts.score.metrics import score
 
 VALID = sorted(Path("tests/valid/recipe").glob("*.yml"))
 INVALID = sorted(Path("tests/invalid/recipe").glob("*.yml"))
@@ -185,3 +186,21 @@ def test_no_noise_says_what_was_written():
 
 def test_plain():
     assert plain("Março é ótimo, ñ?") == "Marco e otimo, n?"
+
+
+def test_what_the_recipe_answers_is_what_its_evaluation_expects():
+    """Of every kind: the recipe's own last message has full marks, so that no expectation is out of reach."""
+
+    class Writer(dialogue.Writer):
+        def _expected(self, turn, message, person, rng):
+            self.ideal = message
+            return super()._expected(turn, message, person, rng)
+
+    read = recipe.load(DATASETS / "unimed-attendant")
+    writer = Writer(read, "eval")
+    for kind in read["kinds"]:
+        rng = random.Random(kind)
+        for _ in range(40):
+            row = writer.conversation(kind, rng)
+            figures = score(row, writer.ideal)
+            assert all(figures.values()), (kind, row["expect"], writer.ideal, figures)

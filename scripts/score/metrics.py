@@ -87,16 +87,17 @@ def _canonical(value: object) -> str:
 def contains(text: str, part: str) -> bool:
     """Whether a fact stands in a text: case, accents and spacing don't count, every digit of a phone does.
 
-    A fact is never found inside a longer word or number.
+    A fact is never found inside a longer word or number; one that ends in `*` is the beginning of a word.
     """
     digits = re.sub(r"\D", "", part)
-    if len(digits) >= 8 and not re.search(r"[A-Za-z]", part):
+    if len(digits) >= 8 and not re.search(r"[A-Za-z/]", part):  # a date has slashes, a phone has none
         runs = re.findall(r"\d[\d().\-\s]*", text)
         return digits in {re.sub(r"\D", "", run) for run in runs} or f"55{digits}" in {
             re.sub(r"\D", "", run) for run in runs
         }
-    wanted = re.escape(plain(part)).replace(r"\ ", r"\s*")
-    return re.search(rf"(?<!\w)(?<!\d[.,]){wanted}(?!\w|[.,]\d)", plain(text)) is not None
+    wanted = re.escape(plain(part.removesuffix("*"))).replace(r"\ ", r"\s*")
+    end = "" if part.endswith("*") else r"(?!\w|[.,]\d)"
+    return re.search(rf"(?<!\w)(?<!\d[.,]){wanted}{end}", plain(text)) is not None
 
 
 NUMBER = r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?|-?\d+(?:[.,]\d+)?"
