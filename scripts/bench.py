@@ -4,6 +4,7 @@ Writes outputs/bench/: bench.md, bench.json, bench.png. A part that is not asked
 Run as: make bench [PART=train|eval|serve|check|gpu] [ADAPTER=kpi] [ROWS=400] / python -m scripts.bench --part check
 """
 
+import shutil
 from collections.abc import Sequence
 
 from scripts.arguments import add, number, parser
@@ -35,13 +36,20 @@ def main(argv: Sequence[str]) -> None:
 def asked(part: str) -> list[str]:
     """The parts to measure; UserError where one is unknown or this machine can't do it."""
     if not part:
-        return [each for each in PARTS if each != "gpu" or profile.cuda()]
+        return [each for each in PARTS if fits(each)]
     if part not in PARTS:
         hint = suggestion(part, PARTS)
         raise UserError(f"there is no part {part!r}; there are: {', '.join(PARTS)}" + (f" ({hint})" if hint else ""))
     if part == "gpu" and not profile.cuda():
         raise UserError("PART=gpu needs a CUDA device, and there is none here", next="make bench PART=train")
     return [part]
+
+
+def fits(part: str) -> bool:
+    """Whether it is measured without being asked for: the production sizes on a GPU, serving where that can start."""
+    if part == "serve":
+        return any(OUTPUTS.glob("*/*/adapter_config.json")) and (not profile.cuda() or bool(shutil.which("vllm")))
+    return part != "gpu" or profile.cuda()
 
 
 def measure(parts: Sequence[str], name: str, rows: int) -> dict:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.arguments import add, parser
-from scripts.errors import main_of
+from scripts.errors import UserError, main_of
 from scripts.run import ready
 
 
@@ -26,8 +26,7 @@ def main(argv: Sequence[str]) -> None:
     print("loading the model …", end="", flush=True)
     name, speaker = speaker_of(run, folder, arguments.backend)
     print(f"\r\x1b[K{name}: say something (an empty line ends it)", flush=True)
-    talk(speaker)
-    speaker.close()
+    speaker.close(ended(speaker))
 
 
 def speaker_of(run: Path | None, base: Path, backend: str):
@@ -37,8 +36,9 @@ def speaker_of(run: Path | None, base: Path, backend: str):
         from scripts.serve import catalog
         from scripts.serve.local import Local
 
-        if name in catalog.of(base.parent).names:
-            return name, Local(base.parent, name, backend)
+        found = catalog.of(base.parent)
+        if name in found.names:
+            return name, Local(found, name, backend)
     return name, Peft(run, base)
 
 
@@ -61,8 +61,22 @@ class Peft:
             pieces.append(piece)
         messages.append(message_of("".join(pieces)))
 
-    def close(self) -> None:
-        """Nothing is left open."""
+    def close(self, code: int) -> None:
+        """Ends the process."""
+        sys.exit(code)
+
+
+def ended(speaker) -> int:
+    """Talks; the exit code. What went wrong is said here, as closing may end the process at once."""
+    try:
+        talk(speaker)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    except UserError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def talk(speaker) -> None:

@@ -46,11 +46,16 @@ def test_checkpointing_costs_one_more_forward_pass():
     assert work.flops(size, 7, 3, again=True) - work.flops(size, 7, 3) == 7 * (200 + 2)
 
 
-def test_without_a_gpu_all_but_its_part_is_measured(monkeypatch):
+def test_what_fits_the_machine_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "OUTPUTS", tmp_path)
     monkeypatch.setattr(bench.profile, "cuda", lambda: False)
+    assert bench.asked("") == ["train", "eval", "check"], "nothing is trained that could be served"
+    (tmp_path / "base" / "kpi").mkdir(parents=True)
+    (tmp_path / "base" / "kpi" / "adapter_config.json").write_text("{}")
     assert bench.asked("") == ["train", "eval", "serve", "check"]
     monkeypatch.setattr(bench.profile, "cuda", lambda: True)
-    assert bench.asked("") == ["train", "eval", "serve", "check", "gpu"]
+    monkeypatch.setattr(bench.shutil, "which", lambda program: None)
+    assert bench.asked("") == ["train", "eval", "check", "gpu"], "a GPU serves with vLLM, which is not here"
 
 
 @pytest.mark.parametrize(

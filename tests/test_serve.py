@@ -214,14 +214,15 @@ def test_chat_shows_the_call_and_its_result_and_ends_clearly_where_the_context_d
 
     engine = Scripted("Olá!", CALL, "Seu plano é o Ouro.")
     monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
-    typed = iter(["oi", "meu cpf é 12345678901, nasci em 15/06/1985", ""])
-    monkeypatch.setattr("builtins.input", lambda prompt="": next(typed))
-    chat.talk(Local(runs, "unimed-attendant"))
+    typed = iter(["oi", "meu cpf é 12345678901, nasci em 15/06/1985", "", "oi " * 90_000])
+    monkeypatch.setattr("builtins.input", lambda prompt="": next(typed).strip())
+    found = catalogs.of(runs)
+    assert chat.ended(Local(found, "unimed-attendant")) == 0
     first, call, result, last = capsys.readouterr().out.splitlines()
     assert (first, last) == ("Olá!", "Seu plano é o Ouro.")
     assert call.startswith("  → unimed_consult {") and '"plano": "Ouro"' in result
-    with pytest.raises(UserError, match="longer than the context"):
-        list(Local(runs, "kpi").reply([{"role": "user", "content": "oi " * 90_000}]))
+    assert chat.ended(Local(found, "kpi")) == 1
+    assert "longer than the context" in capsys.readouterr().err
 
 
 def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(catalog, monkeypatch):
@@ -329,17 +330,21 @@ def test_limits_are_set_by_name():
     assert (settings.request_seconds, limits.conversation_attempts) == (120, 3)
     with pytest.raises(UserError, match="did you mean 'waiting'"):
         start_module.limited(Settings(), "waitin=2")
-    with pytest.raises(UserError, match="waiting=many is not a number"):
-        start_module.limited(Settings(), "waiting=many")
+    for wrong in ("waiting=many", "remembered=0", "body_bytes=0"):
+        with pytest.raises(UserError, match="is not a number from 1"):
+            start_module.limited(Settings(), wrong)
 
 
 @pytest.mark.parametrize(("proxies", "client"), [(0, "10.0.0.9"), (1, "3.3.3.3"), (2, "2.2.2.2"), (9, "10.0.0.9")])
 def test_behind_proxies_a_client_is_who_the_outermost_of_them_saw(proxies, client):
     from aiohttp.test_utils import make_mocked_request
+    from multidict import CIMultiDict
 
-    headers = {"X-Forwarded-For": "1.1.1.1, 2.2.2.2, 3.3.3.3"}  # the first of these may be anybody's invention
+    # The first of these may be anybody's invention; some proxies add a line of their own.
+    headers = CIMultiDict([("X-Forwarded-For", "1.1.1.1, 2.2.2.2"), ("X-Forwarded-For", "3.3.3.3")])
     request = make_mocked_request("POST", "/", headers=headers).clone(remote="10.0.0.9")
     assert front.client_of(request, proxies) == client
+    assert front.client_of(make_mocked_request("POST", "/").clone(remote="10.0.0.9"), proxies) == "10.0.0.9"
 
 
 def test_a_server_whose_engine_died_ends_with_an_error(catalog, monkeypatch):
@@ -351,7 +356,7 @@ def test_a_server_whose_engine_died_ends_with_an_error(catalog, monkeypatch):
     monkeypatch.setattr(start_module, "Engine", lambda *_: Dead())
     monkeypatch.setattr(start_module, "PULSE", 0.01)
     monkeypatch.setattr(start_module, "leave", left.append)
-    settings = Settings(port=18438)
+    settings = Settings(port=0)
     start_module.run(front.application(start_module.service(catalog, SIZE), settings), settings)
     assert left == [1]
 

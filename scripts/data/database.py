@@ -81,6 +81,10 @@ class Database:
         return "%" if self.engine.dialect.name == "sqlite" else "%%"
 
 
+#: Of the databases that are read here, the drivers in requirements/light.txt.
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+
+
 def connect(options: dict, db_url: str | None = None) -> Engine:
     """An engine for DB=<url>, else for the recipe's `database`, else for the sample database."""
     url = db_url or options.get("database") or "sample"
@@ -88,8 +92,8 @@ def connect(options: dict, db_url: str | None = None) -> Engine:
         url = f"sqlite:///{sampledb.ensure()}"
     try:
         parsed = sa.make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
+        if driver := DRIVERS.get(parsed.drivername):
+            parsed = parsed.set(drivername=driver)
         if parsed.drivername.startswith("sqlite") and parsed.database and not Path(parsed.database).is_file():
             raise UserError(f"DB={url}: there is no such file", next="make dataset DB=sqlite:///path/to/file.db")
         engine = sa.create_engine(parsed)

@@ -36,6 +36,8 @@ _REST_OF_WORD = re.compile(r"[a-z]*")
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 _TURN = "\n|\n"
+#: What is said last counts; whoever pastes a list of dates must not keep a server busy with what could be made of it.
+_LAST_DATES, _LAST_NUMBERS = 12, 24
 
 
 class Statements:
@@ -63,7 +65,9 @@ class Statements:
         known = Known(asked_birth=True)
         written = [found.value for found in dates(self.said, known)]
         written += [value for found in _COMPACT.finditer(self.said) if (value := compact_date(found[0]))]
+        written = list(dict.fromkeys(written))[-_LAST_DATES:]
         numbers = [int(found[0]) for found in _NUMBER.finditer(self.said)] if CORRECTION.search(self.text) else []
+        numbers = list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
         mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
         mended += [(year, month, n) for year, month, _ in written for n in numbers if n <= 31]
         real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]

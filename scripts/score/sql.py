@@ -17,6 +17,8 @@ from pathlib import Path
 import sqlglot
 from sqlglot import expressions as exp
 
+from scripts.errors import UserError
+
 SECONDS = 2.0
 ROWS = 10_000
 LENGTH = 5_000  # characters of a query; nothing that a person asks needs more
@@ -27,7 +29,7 @@ ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 FUNCTIONS_REFUSED = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "printf", "format"}
 FUNCTIONS_REFUSED |= {"randomblob", "zeroblob"}
 WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.Command, exp.Attach)
-REFUSED = (*WRITES, exp.Detach, exp.Pragma, exp.Set, exp.Transaction, exp.Commit, exp.Rollback, exp.Into)
+REFUSED = (*WRITES, exp.Detach, exp.Pragma, exp.Set, exp.Transaction, exp.Commit, exp.Rollback, exp.Into, exp.Hint)
 BLOCK = re.compile(r"```(?:sql|sqlite)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 BARE = re.compile(r"\b(?:SELECT|WITH\s+(?:RECURSIVE\s+)?\w+\s*(?:\([^)]*\)\s*)?AS\s*\()", re.IGNORECASE)
 Table = list[tuple]
@@ -84,10 +86,13 @@ def asked(query: str, url: str) -> Table:
 
     from scripts.score import sqlserver
 
-    if function := sqlserver.refused(parse(query, sqlserver.dialect(url))):
+    spoken = sqlserver.dialect(url)
+    tree = parse(query, spoken)
+    if function := sqlserver.refused(tree):
         raise QueryRefused(f"the function {function}")
     try:
-        return sqlserver.rows(query, url, ROWS + 1, SECONDS)
+        # What was checked is what is asked: MySQL runs what stands in some comments.
+        return sqlserver.rows(tree.sql(spoken, comments=False), url, ROWS + 1, SECONDS)
     except sa.exc.SQLAlchemyError as error:
         raise QueryRefused(f"the server: {str(getattr(error, 'orig', error)).splitlines()[0]}") from None
 
@@ -106,11 +111,21 @@ def read(query: str, database: Path) -> Table:
 
 def matches(answer: str, reference: str, database: Path | str) -> bool:
     """Whether the query in the answer gives the reference's rows, in its order where it names one."""
+    want = expected(reference, database)
     try:
         got = run(extract(answer), database)
     except QueryRefused:
         return False
-    return same(got, run(reference, database), ordered=parse(reference).args.get("order") is not None)
+    return same(got, want, ordered=parse(reference).args.get("order") is not None)
+
+
+def expected(reference: str, database: Path | str) -> Table:
+    """The rows of a row's own query; UserError where this database does not answer it."""
+    try:
+        return run(reference, database)
+    except QueryRefused as error:
+        again = "make dataset ADAPTER=… DB=…, of the database that is asked"
+        raise UserError(f"an evaluation row's own SQL gives no rows: {error}\n{reference}", next=again) from None
 
 
 def same(got: Table, want: Table, ordered: bool) -> bool:

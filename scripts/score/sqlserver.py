@@ -19,8 +19,9 @@ SESSION = {
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
 }
 #: Functions that reach files, sessions or other servers, where a role may call them.
-REFUSED = {"load_file", "sleep", "benchmark", "get_lock", "set_config", "lo_import", "lo_export", "dblink"}
+REFUSED = {"load_file", "sleep", "benchmark", "get_lock", "set_config", "lo_import", "lo_export", "dblink", "ts_stat"}
 PREFIXES = ("pg_read_", "pg_ls_", "pg_stat_file", "pg_sleep", "pg_terminate", "pg_cancel", "dblink_", "pg_advisory")
+PREFIXES += ("query_to_", "cursor_to_", "table_to_", "schema_to_", "database_to_")  # SQL inside a text
 
 
 def dialect(url: str) -> str:
@@ -65,4 +66,4 @@ def plain(value: object) -> object:
     """A value as SQLite would give it."""
     if isinstance(value, decimal.Decimal):
         return float(value)
-    return value.isoformat() if isinstance(value, datetime.date) else value
+    return str(value) if isinstance(value, datetime.date) else value

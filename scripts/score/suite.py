@@ -63,10 +63,15 @@ def on(suite: Suite, url: str) -> Suite:
     if not url or not suite.database:
         return suite
     from scripts.data.database import connect
+    from scripts.score.sqlserver import READ
 
     engine = connect({}, url)
     engine.dispose()
-    return replace(suite, database=Path(engine.url.database) if engine.dialect.name == "sqlite" else url)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        return replace(suite, database=Path(engine.url.database))
+    if engine.dialect.name not in READ:
+        raise UserError(f"DB={engine.url.render_as_string()}: SQL is scored on SQLite files, PostgreSQL and MySQL")
+    return replace(suite, database=url)
 
 
 def _unknown_metrics(document: Document) -> list[Problem]:

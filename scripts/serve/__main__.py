@@ -29,6 +29,8 @@ def main(argv: Sequence[str]) -> None:
 
     settings = Settings(options.host, options.port, start.key_from_environment())
     if engine == "vllm":
+        if options.limits or options.backend:
+            raise UserError("LIMITS and BACKEND are not vLLM's", next="leave them out, or ENGINE=llamacpp")
         sizes = {"max-model-len": options.context, "max-num-seqs": options.slots}
         return vllm.launch(vllm.command(found, settings, sizes), settings.key, show=bool(options.print))
     served(found, settings, options)
@@ -49,9 +51,9 @@ def parsed(argv: Sequence[str], doc: str = __doc__ or ""):
     arguments.add(parser, "BACKEND", "module:callable that makes what tools consult (default: sample people)")
     arguments.add(parser, "PRINT", "1 shows vLLM's command and starts nothing")
     options = parser.parse_args(argv)
-    for name in ("port", "slots", "context", "threads"):
+    for name, most in (("port", 65_535), ("slots", 256), ("context", 2**20), ("threads", 1024)):
         text = getattr(options, name)
-        setattr(options, name, arguments.number(name.upper(), text, 1) if text else 0)
+        setattr(options, name, arguments.number(name.upper(), text, 1, most) if text else 0)
     return options
 
 

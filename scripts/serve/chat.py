@@ -84,18 +84,21 @@ class Service:
         self.metrics.tokens[request.model, "completion"] += answer.completion_tokens
 
     async def _allowed(self, request: ChatRequest, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
-        """One turn. In a refused call's place the likeliest that the user's statements allow, else an answer."""
+        """One turn. In a refused call's place the likeliest that the user's statements allow, else an answer.
+
+        Where text was sent before the call, that text is the answer.
+        """
         async for delta in self._turn(request.options, prompt, weights, turn, answer):
             yield delta
         judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
-        if judge and not judge.allows(turn.held, said):
-            calls = judge.choices(turn.held, said)
+        if judge and not await asyncio.to_thread(judge.allows, turn.held, said):
+            calls = await asyncio.to_thread(judge.choices, turn.held, said)
             turn.held = await self._chosen(request.options, prompt, weights, calls, answer) if calls else ""
-            if not calls and turn.message["content"] is None:
+            if not calls and not (turn.message["content"] or "").strip():
                 barred = request.options | {"logit_bias": [[self.prompts.opening, False]]}
                 async for delta in self._turn(barred, prompt, weights, turn, answer):
                     yield delta
-                turn.held = turn.held if judge.allows(turn.held, said) else ""
+                turn.held = turn.held if await asyncio.to_thread(judge.allows, turn.held, said) else ""
         for delta in turn.end():
             yield delta
 

@@ -171,5 +171,6 @@ async def chat(request: web.Request) -> web.StreamResponse:
 
 def client_of(request: web.Request, proxies: int) -> str:
     """The address of who asks: the peer's, or what the outermost of our proxies wrote; the rest anybody can send."""
-    addresses = request.headers.get("X-Forwarded-For", "").split(",")
-    return addresses[-proxies].strip() if 0 < proxies <= len(addresses) else request.remote or ""
+    addresses = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+    told = addresses[-proxies].strip() if 0 < proxies <= len(addresses) else ""
+    return told or request.remote or ""

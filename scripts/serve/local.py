@@ -6,23 +6,23 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from scripts.errors import UserError
-from scripts.serve import catalog, start
+from scripts.serve import start
+from scripts.serve.catalog import Catalog
 from scripts.serve.chat import Answer
-from scripts.serve.engine import Size
+from scripts.serve.engine import EngineError, Size
 from scripts.serve.request import BadRequest, parse
 
 
 class Local:
     """What `make serve` would answer; tools consult what `backend` names, or the sample people."""
 
-    def __init__(self, runs: Path, model: str, backend: str = ""):
+    def __init__(self, found: Catalog, model: str, backend: str = ""):
         logging.getLogger("executor").setLevel(logging.WARNING)  # its outcomes are seen in the conversation
         self.model, self.conversation = model, secrets.token_hex(8)
         size = Size(slots=1, threads=os.cpu_count() or 1)
-        self.service = start.service(catalog.of(runs), size, start.backend(backend))
+        self.service = start.service(found, size, start.backend(backend))
         self.run = asyncio.new_event_loop().run_until_complete
         self.run(self.service.engine.open())
 
@@ -39,15 +39,17 @@ class Local:
                 yield shown(delta)
         except BadRequest as error:
             raise UserError(str(error), next="begin a new conversation") from None
+        except EngineError as error:
+            raise UserError(f"the engine could not answer: {error}") from None
         messages += answer.messages
 
-    def close(self) -> None:
+    def close(self, code: int) -> None:
         """Ends the process."""
-        start.leave(0)
+        start.leave(code)
 
 
 def shown(delta: Mapping) -> str:
-    """A delta as people read it: text as it is, a call and its result on lines of their own."""
+    """A delta as people read it: text as it is, a call and its result as lines."""
     if delta.get("role") == "tool":
         return f"  ← {delta['content']}\n"
     calls = [call["function"] for call in delta.get("tool_calls", [])]

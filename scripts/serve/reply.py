@@ -47,11 +47,18 @@ async def streamed(
                 async with asyncio.timeout_at(deadline):
                     await _events(response, asked, first, deltas, answer)
             except (EngineError, BadRequest, TimeoutError) as error:
-                request[BROKEN] = 504 if isinstance(error, TimeoutError) else 503
+                request[BROKEN] = status_of(error)
                 log.error("an answer broke off: %s", type(error).__name__)
                 await _event(response, {"error": {"message": "the answer broke off", "type": "server_error"}})
             await response.write(b"data: [DONE]\n\n")
     return response
+
+
+def status_of(error: Exception) -> int:
+    """What the request would have been answered with, had this come before the first event."""
+    if isinstance(error, TimeoutError):
+        return 504
+    return 400 if isinstance(error, BadRequest) or getattr(error, "status", 0) == 400 else 503
 
 
 async def _events(

@@ -67,7 +67,10 @@ def limited(settings: Settings, text: str) -> tuple[Settings, Limits]:
         if name not in known:
             hint = suggestion(name, known)
             raise UserError(f"LIMITS: there is no {name!r}; there are: {', '.join(known)}" + f" ({hint})" * bool(hint))
-    of = {kind: {n: number(n, given[n], 0, 10**9) for n in given if known[n] is kind} for kind in (settings, limits)}
+    numbers = {
+        name: number(name, text, int(name not in ("proxies", "stop_seconds")), 10**9) for name, text in given.items()
+    }
+    of = {kind: {n: value for n, value in numbers.items() if known[n] is kind} for kind in (settings, limits)}
     return replace(settings, **of[settings]), replace(limits, **of[limits])
 
 
