@@ -168,6 +168,8 @@ def drafted(cpf: str, born: str) -> str:
         ("cpf 12345678901, 8 de juhno de cinquenta e oito", "12345678901", "19500608", [("12345678901", "19580608")]),
         ("cpf 12345678901, 8 de juhno de 58", "12345678901", "19580708", [("12345678901", "19580608")]),
         ("quero ver meu plano", "12345678901", "19550305", []),
+        ("cpf 12345678901, 28111985, perdão, o ano certo é 1990", "12345678901", "19901128", None),
+        ("cpf 12345678901, 5/3/85. Espra sou do ano de 1984", "12345678901", "19840305", None),
     ],
 )  # fmt: skip
 def test_a_call_says_only_what_the_user_stated(tmp_path: Path, said, cpf, born, choices):
@@ -176,6 +178,24 @@ def test_a_call_says_only_what_the_user_stated(tmp_path: Path, said, cpf, born, 
     assert judge.allows(draft, turns) is (choices is None)
     if choices is not None:
         assert judge.choices(draft, turns) == [drafted(*pair) for pair in choices]
+
+
+def test_a_call_that_runs_away_is_made_of_what_the_user_stated(tmp_path: Path):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    judge, turns = strict.judge(tmp_path), [{"role": "user", "content": "12345678901, nasci em 5/3/85"}]
+    away = drafted("12345678901", "19850305")[:60] + "8" * 200
+    assert not judge.allows(away, turns)
+    assert judge.choices(away, turns) == [drafted("12345678901", "19850305")]
+    assert judge.allows("Olá! O que é <tool_call>?", turns)
+
+
+def test_somebody_addressed_is_nobody_spoken_of(tmp_path: Path):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    judge, call = strict.judge(tmp_path), drafted("12345678901", "19850305")
+    said = {"role": "user", "content": "cpf 12345678901, 5/3/85"}
+    assert judge.allows(call, [{"role": "user", "content": "meu contrato, meu filho, como vejo?"}, said])
+    assert not judge.allows(call, [{"role": "user", "content": "o contrato do meu filho, como vejo?"}, said])
+    assert not judge.allows(call, [{"role": "user", "content": "quero ver, meu filho, cpf 12345678901, 5/3/85"}])
 
 
 def test_a_mark_that_means_nothing_is_refused(tmp_path: Path):

@@ -78,7 +78,12 @@ CORRECTION = re.compile(
     r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confundi\w*|troquei|troca|putz|"
     r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|"
     r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|quis dizer|"
-    r"o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
+    r"sou do (?:ano|mes|dia)|o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
+)
+#: Somebody addressed, not spoken of, in a turn that states no figures after it: "meu contrato, meu filho, como vejo?"
+VOCATIVE = re.compile(
+    r", (?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
+    r"(?= *(?:[,.!?|\n]|$))(?=[^|\d]*(?:\||$))"
 )
 QUOTED = re.compile(
     r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"

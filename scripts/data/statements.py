@@ -16,7 +16,7 @@ from functools import lru_cache
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
 from scripts.data.numerals import UNITS
-from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES
+from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE
 from scripts.data.spoken import MONTHS, number
 
 _DIGITS = {word: str(n) for n, word in enumerate(UNITS)}
@@ -48,11 +48,10 @@ class Statements:
         self.said = _TURN.join(turn for turn in turns if isinstance(turn, str))
         self.text = _folded(self.said)
         self.digits = _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), self.text)
-        self.marks = sorted(
-            [(found.end(), True) for found in OWN.finditer(self.text)]
-            + [(found.end(), False) for found in OTHERS.finditer(self.text)]
-            + [(found.end(), False) for found in POSSESSED.finditer(self.text) if _relative(found[1])]
-        )
+        others = {found.end() for found in OTHERS.finditer(self.text)}
+        others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
+        others -= {found.end() for found in VOCATIVE.finditer(self.text)}
+        self.marks = sorted([(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others])
 
     def cpfs(self) -> list[str]:
         """Every CPF that own_cpf takes, as the text has them: in groups or spelled out, else any 11 digits."""
@@ -121,10 +120,12 @@ class Statements:
         """Dates that differ in one part, where that part is put right by a later correction."""
         days, months, years = _forms(birth)
         anything = r"\w+(?: e \w+)*"
+        joined = [f"{birth.day:02}", f"{birth.month:02}", str(birth.year)]
         for at, right in enumerate((days, months, years)):
             parts = [anything if n == at else part for n, part in enumerate((days, months, years))]
-            for order in (parts, parts[::-1]):
-                for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
+            figures = "".join(r"\d" * len(part) if n == at else part for n, part in enumerate(joined))
+            for order in (_LINK.join(parts), _LINK.join(parts[::-1]), figures):
+                for found in re.finditer(_START + order + _END, self.text):
                     if not _other_month(found, birth) and self._put_right(found.end(), right, birth):
                         yield found.span()
 

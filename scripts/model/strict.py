@@ -17,7 +17,7 @@ from scripts.data import ownership, statements
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements, day_of
 from scripts.errors import UserError
-from scripts.model.toolcall import canonical, message_of, strict_json, text_of
+from scripts.model.toolcall import OPEN, canonical, message_of, strict_json, text_of
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
@@ -42,16 +42,24 @@ class Judge:
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
-        """Whether a generated answer to these messages may be issued."""
-        return all(self._fits(call["function"], messages) for call in message_of(text).get("tool_calls") or [])
+        """Whether a generated answer to these messages may be issued; a call that can't be read may not."""
+        calls = message_of(text).get("tool_calls") or []
+        if not calls and text.lstrip().startswith(OPEN):
+            return False
+        return all(self._fits(call["function"], messages) for call in calls)
 
     def choices(self, text: str, messages: Sequence[dict]) -> list[str]:
-        """The refused call with each set of arguments that the user stated; none where nothing fits."""
-        calls = message_of(text).get("tool_calls") or []
-        stated = self.stated.get(calls[0]["function"]["name"]) if len(calls) == 1 else None
+        """The refused call with each set of arguments that the user stated; none where nothing fits.
+
+        Of a call that can't be read it is known which tool it means where there is only one.
+        """
+        calls = [call["function"] for call in message_of(text).get("tool_calls") or []]
+        if not calls and len(self.stated) == 1:
+            calls = [{"name": next(iter(self.stated)), "arguments": "{}"}]
+        stated = self.stated.get(calls[0]["name"]) if len(calls) == 1 else None
         if not stated:
             return []
-        function, said, made = calls[0]["function"], Statements(messages), []
+        function, said, made = calls[0], Statements(messages), []
         values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
             arguments = strict_json(function["arguments"]) | dict(zip(stated, chosen, strict=True))
