@@ -1,11 +1,11 @@
 """What scoring on a database server must do, whichever it is: give SQLite's rows, and nothing but rows."""
 
-import json
 import time
 
 import pytest
 
-from scripts.data import sampledb
+from scripts.config import yamlfile
+from scripts.data import questions, sampledb
 from scripts.paths import DATASETS
 from scripts.score import metrics, sql
 
@@ -28,7 +28,8 @@ ESCAPES = [
 def check(url: str) -> None:
     """Every held-out query of `schema` gives there what it gives here; writes, files and long queries give nothing."""
     here = sampledb.ensure()
-    rows = [json.loads(line) for line in (DATASETS / "schema" / "eval.jsonl").read_text("utf-8").splitlines()]
+    folder = DATASETS / "schema"
+    _, rows = questions.rows(yamlfile.load(folder / "recipe.yml").value, folder)
     queries = [row for row in rows if "sql" in row["expect"]]
     for row in queries[::5]:
         query = row["expect"]["sql"]
