@@ -114,6 +114,7 @@ def test_asks_exact_refuses_a_call_and_a_field_too_many():
         ("foi de 10,5", "10", False),
         ("vence em 10/07/2025. Posso ajudar?", "10/07/2025", True),
         ("vence em 10/07/2026.", "10/07/2025", False),
+        ("o total é 1.234.567,89.", "1.234.567,89", True),
         ("Como posso ajudá-lo?", "ajud*", True),
         ("Como posso ajudá-lo?", "ajud", False),
         ("Não há de quê", "ajud*", False),

@@ -90,7 +90,7 @@ def contains(text: str, part: str) -> bool:
     A fact is never found inside a longer word or number; one that ends in `*` is the beginning of a word.
     """
     digits = re.sub(r"\D", "", part)
-    if len(digits) >= 8 and not re.search(r"[A-Za-z/]", part):  # a date has slashes, a phone has none
+    if len(digits) >= 8 and re.fullmatch(r"[\d().+\-\s]+", part):  # a phone; dates and amounts have other marks
         runs = re.findall(r"\d[\d().\-\s]*", text)
         return digits in {re.sub(r"\D", "", run) for run in runs} or f"55{digits}" in {
             re.sub(r"\D", "", run) for run in runs
