@@ -1,14 +1,16 @@
-"""What scoring on a database server must do, whichever it is: give SQLite's rows, and nothing but rows."""
+"""What holds of every database server: reflection, rows and scores are SQLite's, and nothing is written."""
 
 import time
 
 import pytest
 
 from scripts.config import yamlfile
-from scripts.data import questions, sampledb
+from scripts.data import database, indicators, questions, sampledb
 from scripts.paths import DATASETS
 from scripts.score import metrics, sql
 
+#: Data folders with what makes rows of a database for them.
+RECIPES = [("schema", questions), ("kpi", indicators)]
 ESCAPES = [
     "DELETE FROM plano",
     "SELECT 1; DELETE FROM plano",
@@ -25,7 +27,39 @@ ESCAPES = [
 ]
 
 
-def check(url: str) -> None:
+def fill(connection) -> None:
+    """The sample database's rows, into tables that are there."""
+    for table, rows in sampledb.content().items():
+        places = ", ".join(["%s"] * len(rows[0]))
+        connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({places})", rows)
+
+
+def reflection_agrees(url: str, dialect: str) -> None:
+    options = yamlfile.load(DATASETS / "schema" / "recipe.yml").value["options"]
+    here = database.read(database.connect(options), options)
+    there = database.read(database.connect(options, url), options)
+    assert there.engine.dialect.name == dialect
+    for name in here.tables:
+        assert there.tables[name] == here.tables[name]
+    assert there.dates == here.dates
+
+
+def rows_agree(url: str, folder: str, module) -> None:
+    recipe = yamlfile.load(DATASETS / folder / "recipe.yml").value
+    here = module.rows(recipe, DATASETS / folder)
+    there = module.rows(recipe, DATASETS / folder, url)
+    assert len(here[0]) > 2000
+    assert there == here
+
+
+def is_only_read(url: str) -> None:
+    """After all the rest every table has the rows that it was filled with."""
+    with database.connect({}, url).connect() as connection:
+        counts = [connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar() for table in sampledb.content()]
+    assert counts == [len(rows) for rows in sampledb.content().values()]
+
+
+def answers_are_scored(url: str) -> None:
     """Every held-out query of `schema` gives there what it gives here; writes, files and long queries give nothing."""
     here = sampledb.ensure()
     folder = DATASETS / "schema"

@@ -9,13 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import database_servers
 import pytest
-import server_scoring
 import sqlalchemy as sa
 
-from scripts.config import yamlfile
-from scripts.data import database, indicators, questions, sampledb
-from scripts.paths import DATASETS
+from scripts.data import database, sampledb
 
 COLUMN = re.compile(r"^  (\w+) ([A-Z]+(?:\([\d, ]+\))?)( NOT NULL)?(.*?) -- (.*)$", re.MULTILINE)
 TABLE = re.compile(r"^(CREATE TABLE \w+ \() -- (.*?)$(.*?)^\);", re.MULTILINE | re.DOTALL)
@@ -75,31 +73,23 @@ def copy(server):
         for statement in re.split(r";\n", re.sub(r"^--.*$", "", ddl, flags=re.MULTILINE)):
             if statement.strip():
                 connection.exec_driver_sql(statement.replace("%", "%%"))
-        for table, rows in sampledb.content().items():
-            places = ", ".join(["%s"] * len(rows[0]))
-            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({places})", rows)
+        database_servers.fill(connection)
     engine.dispose()
     return server
 
 
 def test_reflection_agrees(copy):
-    options = yamlfile.load(DATASETS / "schema" / "recipe.yml").value["options"]
-    here = database.read(database.connect(options), options)
-    there = database.read(database.connect(options, copy), options)
-    assert there.engine.dialect.name == "mysql"
-    for name in here.tables:
-        assert there.tables[name] == here.tables[name]
-    assert there.dates == here.dates
+    database_servers.reflection_agrees(copy, "mysql")
 
 
-@pytest.mark.parametrize(("folder", "module"), [("schema", questions), ("kpi", indicators)])
+@pytest.mark.parametrize(("folder", "module"), database_servers.RECIPES)
 def test_rows_agree(copy, folder, module):
-    recipe = yamlfile.load(DATASETS / folder / "recipe.yml").value
-    here = module.rows(recipe, DATASETS / folder)
-    there = module.rows(recipe, DATASETS / folder, copy)
-    assert len(here[0]) > 2000
-    assert there == here
+    database_servers.rows_agree(copy, folder, module)
 
 
 def test_answers_are_scored_on_the_server(copy):
-    server_scoring.check(copy)
+    database_servers.answers_are_scored(copy)
+
+
+def test_the_server_is_only_read(copy):
+    database_servers.is_only_read(copy)

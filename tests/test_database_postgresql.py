@@ -7,12 +7,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import database_servers
 import pytest
-import server_scoring
-import sqlalchemy as sa
 
 from scripts.config import yamlfile
-from scripts.data import database, indicators, questions, sampledb
+from scripts.data import database, sampledb
 from scripts.paths import DATASETS
 
 
@@ -60,9 +59,7 @@ def copy(server):
     engine = database.connect({}, server)
     with engine.begin() as connection:
         connection.exec_driver_sql(sampledb.DDL.read_text("utf-8").replace("%", "%%"))
-        for table, rows in sampledb.content().items():
-            places = ", ".join(["%s"] * len(rows[0]))
-            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({places})", rows)
+        database_servers.fill(connection)
         for table in sample.tables.values():
             comments = [(f"TABLE {table.name}", table.comment)]
             comments += [(f"COLUMN {table.name}.{column.name}", column.comment) for column in table.columns]
@@ -73,30 +70,17 @@ def copy(server):
 
 
 def test_reflection_agrees(copy):
-    options = yamlfile.load(DATASETS / "schema" / "recipe.yml").value["options"]
-    here = database.read(database.connect(options), options)
-    there = database.read(database.connect(options, copy), options)
-    assert there.engine.dialect.name == "postgresql"
-    for name in here.tables:
-        assert there.tables[name] == here.tables[name]
-    assert there.dates == here.dates
+    database_servers.reflection_agrees(copy, "postgresql")
 
 
-@pytest.mark.parametrize(("folder", "module"), [("schema", questions), ("kpi", indicators)])
+@pytest.mark.parametrize(("folder", "module"), database_servers.RECIPES)
 def test_rows_agree(copy, folder, module):
-    recipe = yamlfile.load(DATASETS / folder / "recipe.yml").value
-    here = module.rows(recipe, DATASETS / folder)
-    there = module.rows(recipe, DATASETS / folder, copy)
-    assert len(here[0]) > 2000
-    assert there == here
-
-
-def test_the_server_is_only_read(copy):
-    engine = sa.create_engine(copy.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        counts = [connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar() for table in sampledb.content()]
-    assert counts == [len(rows) for rows in sampledb.content().values()]
+    database_servers.rows_agree(copy, folder, module)
 
 
 def test_answers_are_scored_on_the_server(copy):
-    server_scoring.check(copy)
+    database_servers.answers_are_scored(copy)
+
+
+def test_the_server_is_only_read(copy):
+    database_servers.is_only_read(copy)

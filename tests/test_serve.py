@@ -407,8 +407,6 @@ def test_more_than_the_waiting_room_holds_is_told_to_come_again(catalog):
 
 
 def test_the_time_limit_ends_an_answer(catalog, monkeypatch):
-    import asyncio
-
     class Slow(Scripted):
         async def complete(self, prompt, lora, options):
             yield {"content": "Um", "stop": False}

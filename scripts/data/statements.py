@@ -120,10 +120,9 @@ class Statements:
         """Dates that differ in one part, where that part is put right by a later correction."""
         days, months, years = _forms(birth)
         anything = r"\w+(?: e \w+)*"
-        joined = [f"{birth.day:02}", f"{birth.month:02}", str(birth.year)]
         for at, right in enumerate((days, months, years)):
             parts = [anything if n == at else part for n, part in enumerate((days, months, years))]
-            figures = "".join(r"\d" * len(part) if n == at else part for n, part in enumerate(joined))
+            figures = "".join(r"\d" * len(part) if n == at else part for n, part in enumerate(_figures(birth)))
             for order in (_LINK.join(parts), _LINK.join(parts[::-1]), figures):
                 for found in re.finditer(_START + order + _END, self.text):
                     if not _other_month(found, birth) and self._put_right(found.end(), right, birth):
@@ -143,7 +142,7 @@ class Statements:
             for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
                 if not _other_month(found, birth):
                     yield found.span()
-        day, month, year = f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
+        day, month, year = _figures(birth)
         for joined in (day + month + year, year + month + day, day + month + year[2:]):
             for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
                 yield found.span()
@@ -168,6 +167,11 @@ def _day(year: int, month: int, day: int) -> date | None:
 def _relative(word: str) -> bool:
     """Whether the word is a relative's, give or take a letter."""
     return bool(difflib.get_close_matches(word, RELATIVES, n=1, cutoff=0.82))
+
+
+def _figures(birth: date) -> tuple[str, str, str]:
+    """Day, month and year as they are joined."""
+    return f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
 
 
 def _forms(birth: date) -> tuple[str, str, str]:

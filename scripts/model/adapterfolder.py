@@ -60,9 +60,6 @@ def write(work: Path, delta: Deltas, members: list[Lora], folders: Sequence[Path
     for name in COMPANIONS:
         if (folders[0] / name).exists():
             shutil.copyfile(folders[0] / name, work / name)
-    files = [folder / strict.NAME for folder in folders if (folder / strict.NAME).exists()]
-    if files:
-        write_json(
-            work / strict.NAME, [tool for file in files for tool in json.loads(file.read_text(encoding="utf-8"))]
-        )
+    if strict.files(folders):
+        write_json(work / strict.NAME, strict.tools(folders))
     write_json(work / "manifest.json", manifest | {"weights": sha256(work / "adapter_model.safetensors")})

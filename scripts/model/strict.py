@@ -10,7 +10,7 @@ answer without a call. The evaluation keeps the draft and gives the figures of b
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.data import ownership, statements
@@ -36,9 +36,9 @@ MOST = 12
 class Judge:
     """What an adapter with tools, or several together, may say."""
 
-    def __init__(self, files: Sequence[Path]):
-        self.schemas = {name: schema for file in files for name, schema in tool_schemas(file).items()}
-        functions = [tool["function"] for tool in tools(files)]
+    def __init__(self, runs: Sequence[Path]):
+        self.schemas = {name: schema for file in files(runs) for name, schema in tool_schemas(file).items()}
+        functions = [tool["function"] for tool in tools(runs)]
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
@@ -99,10 +99,14 @@ def mark(run: Path) -> str:
 
 def judge(*runs: Path) -> Judge | None:
     """The judge of what these runs answer together; None where none has tools."""
-    files = [run / NAME for run in runs if (run / NAME).exists()]
-    return Judge(files) if files else None
+    return Judge(runs) if files(runs) else None
 
 
-def tools(files: Sequence[Path]) -> list[dict]:
-    """The tools in these files."""
-    return [tool for file in files for tool in json.loads(file.read_text(encoding="utf-8"))]
+def files(runs: Iterable[Path]) -> list[Path]:
+    """The tools' files of those runs that have any."""
+    return [run / NAME for run in runs if (run / NAME).exists()]
+
+
+def tools(runs: Iterable[Path]) -> list[dict]:
+    """The tools of these runs together."""
+    return [tool for file in files(runs) for tool in json.loads(file.read_text(encoding="utf-8"))]

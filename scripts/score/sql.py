@@ -80,13 +80,22 @@ def run(query: str, database: Path | str) -> Table:
     return rows
 
 
+def dialect(database: Path | str) -> str:
+    """sqlglot's name of what a SQLite file or a server's URL speaks."""
+    if isinstance(database, Path):
+        return "sqlite"
+    from scripts.score import sqlserver
+
+    return sqlserver.dialect(database)
+
+
 def asked(query: str, url: str) -> Table:
     """The rows that a server gives, one more than are allowed at most."""
     import sqlalchemy as sa
 
     from scripts.score import sqlserver
 
-    spoken = sqlserver.dialect(url)
+    spoken = dialect(url)
     tree = parse(query, spoken)
     if function := sqlserver.refused(tree):
         raise QueryRefused(f"the function {function}")
@@ -116,7 +125,7 @@ def matches(answer: str, reference: str, database: Path | str) -> bool:
         got = run(extract(answer), database)
     except QueryRefused:
         return False
-    return same(got, want, ordered=parse(reference).args.get("order") is not None)
+    return same(got, want, ordered=parse(reference, dialect(database)).args.get("order") is not None)
 
 
 def expected(reference: str, database: Path | str) -> Table:

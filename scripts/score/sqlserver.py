@@ -38,9 +38,9 @@ def refused(tree: exp.Query) -> str:
 def rows(query: str, url: str, most: int, seconds: float) -> list[tuple]:
     """At most so many rows, numbers as floats and days as ISO texts; sqlalchemy.exc.SQLAlchemyError where it fails."""
     engine = connected(url, seconds)
-    text = query.rstrip().rstrip(";").replace("%", "%%")
     with engine.connect().execution_options(stream_results=True) as connection:
-        return [tuple(map(plain, row)) for row in connection.exec_driver_sql(text).fetchmany(most)]
+        found = connection.exec_driver_sql(query.replace("%", "%%")).fetchmany(most)
+    return [tuple(map(plain, row)) for row in found]
 
 
 @cache

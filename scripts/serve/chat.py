@@ -91,7 +91,7 @@ class Service:
         async for delta in self._turn(request.options, prompt, weights, turn, answer):
             yield delta
         judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
-        if judge and not await asyncio.to_thread(judge.allows, turn.held, said):
+        if judge and turn.held and not await asyncio.to_thread(judge.allows, turn.held, said):
             calls = await asyncio.to_thread(judge.choices, turn.held, said)
             turn.held = await self._chosen(request.options, prompt, weights, calls, answer) if calls else ""
             if not calls and not (turn.message["content"] or "").strip():

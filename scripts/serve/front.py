@@ -16,7 +16,7 @@ from aiohttp import web
 from scripts.errors import UserError
 from scripts.serve.chat import Answer, Service
 from scripts.serve.engine import EngineError
-from scripts.serve.reply import BROKEN, streamed, whole
+from scripts.serve.reply import BROKEN, status_of, streamed, whole
 from scripts.serve.request import BadRequest, parse
 
 log = logging.getLogger("serve")
@@ -93,7 +93,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = failure(504, "the time limit of a request is over", "timeout_error")
     except EngineError as error:
         log.error("engine: %s %s", error.status, error)
-        response = failure(error.status if error.status == 400 else 503, "the engine could not answer", "server_error")
+        response = failure(status_of(error), "the engine could not answer", "server_error")
     except Exception:
         log.exception("unexpected")
         response = failure(500, "internal error", "server_error")

@@ -55,7 +55,7 @@ async def streamed(
 
 
 def status_of(error: Exception) -> int:
-    """What the request would have been answered with, had this come before the first event."""
+    """The status that answers it, or would have, had it come before the first event."""
     if isinstance(error, TimeoutError):
         return 504
     return 400 if isinstance(error, BadRequest) or getattr(error, "status", 0) == 400 else 503

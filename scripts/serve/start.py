@@ -51,12 +51,6 @@ def backend(name: str) -> object:
         raise UserError(f"BACKEND={name}: {error}", next=said) from None
 
 
-def tools(catalog: Catalog) -> list[dict]:
-    """The tools of every served adapter."""
-    files = (run / strict.NAME for run in catalog.adapters.values())
-    return strict.tools([file for file in files if file.exists()])
-
-
 def limited(settings: Settings, text: str) -> tuple[Settings, Limits]:
     """Settings and limits with what LIMITS says of them: "waiting=32,client_per_minute=60"."""
     limits = Limits()
@@ -77,7 +71,7 @@ def limited(settings: Settings, text: str) -> tuple[Settings, Limits]:
 def service(catalog: Catalog, size: Size, consults: object = None, limits: Limits | None = None) -> Service:
     """The engine with all adapters loaded, and what answers with it; takes a second or two."""
     engine = Engine(catalog.base, list(catalog.adapters.values()), size)
-    executor = Executor(consults or backend(""), tools(catalog), limits)
+    executor = Executor(consults or backend(""), strict.tools(catalog.adapters.values()), limits)
     return Service(catalog, engine, Prompts(catalog.base), executor)
 
 
