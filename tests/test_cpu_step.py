@@ -6,20 +6,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from peft.tuners.lora.layer import Linear
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM, Qwen2ForCausalLM
 
-from scripts.run import cpu_step
+from scripts.run import cpu_layer, cpu_step
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 SIZE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2}
 
 
-def small(**lora):
-    """A random Llama of two layers in training, LoRA on all seven projections, lora_B away from zero."""
+def small(kind=LlamaForCausalLM, **lora):
+    """A random model of two layers in training, LoRA on all seven projections, lora_B away from zero."""
     torch.manual_seed(0)
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=300, num_hidden_layers=2, tie_word_embeddings=True, **SIZE))
-    model = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS, task_type="CAUSAL_LM", **lora))
+    model = kind(kind.config_class(vocab_size=300, num_hidden_layers=2, tie_word_embeddings=True, **SIZE))
+    lora = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | lora
+    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.1)
@@ -52,15 +52,52 @@ def test_same_loss_and_gradients_as_peft(monkeypatch, bf16, tolerance):
         assert (fast_gradients[name] - gradient).norm() <= tolerance * gradient.norm(), name
 
 
-def test_evaluation_and_what_is_no_plain_lora_keep_their_forward(monkeypatch):
+def test_part_of_the_projections_and_biases(monkeypatch):
+    """LoRA on two of seven projections, of a Qwen2, whose q, k and v have a bias."""
     monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
-    for lora, fast in (({}, 14), ({"lora_dropout": 0.1}, 0), ({"use_dora": True}, 0)):
-        model = small(**lora)
-        before = model.eval()(torch.tensor([[1, 2, 3]])).logits
-        cpu_step.CpuStep().post_model_load(None, model)
-        changed = [module for module in model.modules() if isinstance(module, Linear) and "forward" in vars(module)]
-        assert len(changed) == fast, lora
-        assert torch.equal(model(torch.tensor([[1, 2, 3]])).logits, before)
+    plain = small(Qwen2ForCausalLM, target_modules=["v_proj", "gate_proj"])
+    for name, weight in plain.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(weight)
+    fast = copy.deepcopy(plain)
+    cpu_step.CpuStep().post_model_load(None, fast)
+    (loss, gradients), (fast_loss, fast_gradients) = stepped(plain), stepped(fast)
+    assert fast_loss == pytest.approx(loss, rel=1e-6)
+    for name, gradient in gradients.items():
+        assert (fast_gradients[name] - gradient).norm() <= 1e-5 * gradient.norm(), name
+
+
+@pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
+def test_what_is_no_plain_lora_keeps_transformers_layers(monkeypatch, lora):
+    monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
+    plain = small(**lora)
+    assert not cpu_layer.halves(plain.get_base_model().model, torch.float32)
+    fast = copy.deepcopy(plain)
+    cpu_step.CpuStep().post_model_load(None, fast)
+    torch.manual_seed(5)
+    loss, _ = stepped(plain)
+    torch.manual_seed(5)
+    assert stepped(fast)[0] == pytest.approx(loss, rel=1e-6)
+
+
+def test_a_trained_output_layer_keeps_its_gradient(monkeypatch):
+    monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
+    plain = small(target_modules=["q_proj", "lm_head"])
+    fast = copy.deepcopy(plain)
+    cpu_step.CpuStep().post_model_load(None, fast)
+    assert any("lm_head" in name for name in stepped(plain)[1])
+    assert stepped(plain)[1].keys() == stepped(fast)[1].keys()
+
+
+@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 0), (True, 0.05)])
+def test_evaluation_is_transformers_own(monkeypatch, bf16, tolerance):
+    monkeypatch.setattr(cpu_step, "has_bf16", lambda: bf16)
+    model = small().eval()
+    ids = torch.tensor([[1, 2, 3]])
+    before = model(ids, labels=ids).logits
+    cpu_step.CpuStep().post_model_load(None, model)
+    after = model(ids, labels=ids).logits
+    assert (after - before).norm() <= tolerance * before.norm()
 
 
 def test_the_first_tokens_of_an_answer_weigh_more(monkeypatch):

@@ -63,6 +63,11 @@ def size(config: dict) -> int:
     return 2 if plugin(config, "CpuStep") and cpu_has_bf16() else element(config)
 
 
+def own_layers(config: dict) -> bool:
+    """Whether cpu_layer.py's decoder layers run."""
+    return plugin(config, "CpuStep") and not config.get("lora_dropout") and not config.get("peft_use_dora")
+
+
 @cache
 def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies in bfloat16, as the plugin finds out by torch."""
@@ -121,12 +126,13 @@ def block_bytes(architecture: Architecture, config: dict, row: int, cuda: bool) 
     Both norms keep their input in fp32; the gated MLP keeps gate, silu(gate) and up; attention keeps q, k, v (both
     repeated for each query head where the kernel asks for it), its output, and without a fused kernel the scores;
     LoRA keeps what goes into A (a copy for each layer where autocast casts it), its middle, and the dropout mask.
+    The layers of cpu_layer.py keep their product with up, the input of down, instead of the former, and q, k, v once.
     """
     each, query = size(config), architecture.heads * architecture.head
     targets = targeted(architecture, config)
     inputs = sum(architecture.linears[name][0] for name in targets)
     shared = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
-    if each == 4:  # no cast, so layers that read the same keep it once
+    if each == 4 or own_layers(config):  # no cast, so layers that read the same keep it once
         inputs = sum(
             {
                 shared.get(name.split(".")[-1], name.split(".")[-1]): architecture.linears[name][0] for name in targets
@@ -142,6 +148,8 @@ def block_bytes(architecture: Architecture, config: dict, row: int, cuda: bool) 
 def attention(architecture: Architecture, config: dict, row: int, each: int, query: int) -> float:
     """Bytes a token that attention keeps beside what o_proj's LoRA keeps."""
     kind = config.get("attn_implementation")
+    if own_layers(config):
+        return (query + 2 * architecture.kv_heads * architecture.head + architecture.heads * row) * each
     if kind == "eager":
         return 3 * query * each + architecture.heads * row * (4 + (each if each == 2 else 0))
     if kind == "sdpa" and not config.get("sdpa_varlen"):
