@@ -100,6 +100,18 @@ def test_evaluation_is_transformers_own(monkeypatch, bf16, tolerance):
     assert (after - before).norm() <= tolerance * before.norm()
 
 
+def test_only_what_the_loss_depends_on_is_computed():
+    trained = torch.zeros(4, 16, dtype=torch.bool)
+    trained[0, 9], trained[1, [3, 12]], trained[3, 15] = True, True, True
+    kept = cpu_step.needed(trained, torch.ones_like(trained))
+    for row, last in ((0, 9), (1, 12), (3, 15)):
+        assert kept[row, : last + 1].all()
+    assert kept.sum() == 40, "39 are needed, a multiple of 8 is computed"
+    held_out = torch.ones_like(trained)
+    held_out[0, :5] = False
+    assert not cpu_step.needed(trained, held_out)[0, :5].any(), "padding on the left stays out"
+
+
 def test_the_first_tokens_of_an_answer_weigh_more(monkeypatch):
     monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
     plain = small()

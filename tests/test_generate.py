@@ -62,6 +62,7 @@ def test_adapters_are_kept_apart_and_mix_in_one_batch(both):
     names = ["base", "one", "two", "one", "base", "two"]
     mixed = both.answers(turns(), names, most=12)
     assert mixed == [apart[name][row] for row, name in enumerate(names)]
+    assert both.mixed.plain
     assert both.answers(turns(), "base", most=12) == apart["base"], "the base came back changed"
 
 

@@ -143,7 +143,8 @@ def test_activations_are_what_autograd_keeps(attention, half, cast, dropout, mon
     if config["plugins"]:
         from scripts.run import cpu_layer, cpu_step
 
-        run = partial(cpu_step.unpadded, inner, cpu_layer.halves(inner, torch.bfloat16))
+        trained = torch.ones(8, 50, dtype=torch.bool)
+        run = partial(cpu_step.unpadded, inner, cpu_layer.halves(inner, torch.bfloat16), trained=trained)
     else:
         run = partial(inner, use_cache=False)
     rows, length = 8, 50

@@ -1,7 +1,7 @@
 """Greedy answers of base and adapters, many conversations at once.
 
 Prompts are sorted by length and left-padded into batches; a conversation that has ended leaves its batch, so the
-last long answer does not hold up the others. One batch may mix adapters: PEFT picks per row.
+last long answer does not hold up the others. One batch may mix adapters: see mixed.py.
 """
 
 import json
@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from scripts.errors import UserError
 from scripts.model import strict
+from scripts.model.mixed import Mixed
 from scripts.model.toolcall import OPEN
 
 logging.disable_progress_bar()
@@ -36,6 +37,7 @@ class Generator:
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
+        self.mixed: Mixed | None = None
         self.judges: dict[str, strict.Judge | None] = {}
         #: Of the last `answers`: what the model wrote, by row, where something else stands in its place.
         self.drafts: dict[int, str] = {}
@@ -48,6 +50,7 @@ class Generator:
             self.model = PeftModel.from_pretrained(self.model, run, adapter_name=name).eval()
         self.model.to(self.model.dtype)
         self.adapters.append(name)
+        self.mixed = None
         self.judges[name] = strict.judge(run)
 
     def prompt(self, messages: list[dict]) -> list[int]:
@@ -194,7 +197,7 @@ class Generator:
 
 
 class Choice:
-    """All rows with one adapter: that one is active. Mixed: PEFT's adapter_names, slower, one forward."""
+    """All rows with one adapter: that one is active, or none. Several: joined, or where they can't be by PEFT."""
 
     def __init__(self, generator: Generator, names: list[str]):
         self.generator, self.names = generator, names
@@ -204,18 +207,31 @@ class Choice:
 
     def __enter__(self) -> dict:
         model, kinds = self.generator.model, set(self.names)
-        self.off = model.disable_adapter() if kinds == {BASE} and isinstance(model, PeftModel) else None
-        if self.off:
-            self.off.__enter__()
-        elif len(kinds) > 1:
-            return {"adapter_names": ["__base__" if name == BASE else name for name in self.names]}
+        self.undo = lambda *error: None
+        if len(kinds) > 1:
+            return self.several()
+        if kinds == {BASE} and isinstance(model, PeftModel):
+            off = model.disable_adapter()
+            off.__enter__()
+            self.undo = off.__exit__
         elif kinds != {BASE} and model.active_adapter != self.names[0]:
             model.set_adapter(self.names[0])
         return {}
 
+    def several(self) -> dict:
+        """What the model's forward is told besides."""
+        names = sorted({*self.names} - {BASE})
+        mixed = self.generator.mixed
+        if mixed is None or mixed.names != names:
+            mixed = self.generator.mixed = Mixed(self.generator.model, names)
+        if not mixed.plain:
+            return {"adapter_names": ["__base__" if name == BASE else name for name in self.names]}
+        mixed.enter(self.names)
+        self.undo = lambda *error: mixed.leave()
+        return {}
+
     def __exit__(self, *error: object) -> None:
-        if self.off:
-            self.off.__exit__(*error)
+        self.undo(*error)
 
 
 def has_bf16() -> bool:

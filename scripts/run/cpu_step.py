@@ -25,6 +25,8 @@ from scripts.run.cpu_layer import Half, Rows, halves
 
 #: Tokens that tell one answer from another: "O telefone …", "O atendimento …".
 START = 3
+#: oneDNN keeps 1,024 kernels, some 30 a step of one size; beyond that each step compiles its own, at 0.2 s.
+SHAPE = 8
 
 
 class CpuStepArgs(BaseModel):
@@ -82,14 +84,26 @@ def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.
     return trained_forward
 
 
-def unpadded(model, layers: list[Half], input_ids, trained=None, attention_mask=None) -> torch.Tensor:
-    """The last hidden states (n, hidden size) of the trained positions, or all; padding goes through no layer."""
-    real = attention_mask.bool() if attention_mask is not None else torch.ones_like(input_ids, dtype=torch.bool)
-    hidden = model.embed_tokens(input_ids[real])
-    rows = Rows.of(real, model.rotary_emb, hidden.to(layers[0].dtype))
+def unpadded(model, layers: list[Half], input_ids, trained, attention_mask=None) -> torch.Tensor:
+    """The last hidden states (n, hidden size) of the trained positions; what they don't need goes through no layer."""
+    real = torch.ones_like(trained) if attention_mask is None else attention_mask.bool()
+    kept = needed(trained, real)
+    hidden = model.embed_tokens(input_ids[kept])
+    rows = Rows.of(kept, model.rotary_emb, hidden.to(layers[0].dtype))
     for half in layers:
         hidden = half(hidden, rows)
-    return model.norm(hidden if trained is None else hidden[trained[real]])
+    return model.norm(hidden[trained[kept]])
+
+
+def needed(trained: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """Positions that the loss depends on, (rows, length) of booleans: to the last trained one, which sees no later.
+
+    A few later ones besides, that their number is a multiple of SHAPE: oneDNN compiles kernels for each.
+    """
+    kept = real & trained.flip(1).cumsum(1).flip(1).bool()
+    more = (real & ~kept).flatten().nonzero()[: -int(kept.sum()) % SHAPE, 0]
+    kept.view(-1)[more] = True
+    return kept
 
 
 def starts(trained: torch.Tensor) -> torch.Tensor:
