@@ -26,30 +26,70 @@ def small(kind=LlamaForCausalLM, **lora):
     return model.train()
 
 
-def stepped(model) -> tuple[float, dict]:
-    """Loss and gradients of one batch: padded on the right, three of seven positions trained."""
-    ids = torch.randint(0, 300, (3, 7), generator=torch.Generator().manual_seed(1))
-    labels = ids.clone()
-    labels[:, :4] = -100
-    mask = torch.ones_like(ids)
-    mask[1, 6:], labels[1, 6:] = 0, -100
-    loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
-    loss.backward()
-    return loss.item(), {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-
-
-@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-5), (True, 0.05)])
-def test_same_loss_and_gradients_as_peft(monkeypatch, bf16, tolerance):
-    monkeypatch.setattr(cpu_step, "has_bf16", lambda: bf16)
-    plain = small()
+def quick(plain, monkeypatch):
+    """A copy with the plugin, whose own layers alone may run."""
     fast = copy.deepcopy(plain)
     cpu_step.CpuStep().post_model_load(None, fast)
-    (loss, gradients), (fast_loss, fast_gradients) = stepped(plain), stepped(fast)
+
+    def refused(*rest, **more):
+        raise AssertionError("transformers' layers ran")
+
+    monkeypatch.setattr(fast.get_base_model().model, "forward", refused)
+    return fast
+
+
+def stepped(model, padding: str = "right") -> tuple[float, dict]:
+    """Loss and gradients of two batches of 3 rows: three of seven positions trained, of one row two, or none."""
+    generator, loss = torch.Generator().manual_seed(1), 0.0
+    for row in (1, 2):
+        ids = torch.randint(0, 300, (3, 7), generator=generator)
+        labels = ids.clone()
+        labels[:, :4] = -100
+        mask = torch.ones_like(ids)
+        if padding == "right":
+            mask[row, 6:], labels[row, 6:] = 0, -100
+        else:
+            mask[row, :3], labels[0] = 0, -100
+        now = model(input_ids=ids, attention_mask=mask if padding else None, labels=labels).loss
+        now.backward()
+        loss += now.item()
+    return loss, {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("padding", ["right", "left", ""])
+@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-5), (True, 0.05)])
+def test_same_loss_and_gradients_as_peft(monkeypatch, bf16, tolerance, padding):
+    monkeypatch.setattr(cpu_step, "has_bf16", lambda: bf16)
+    plain = small()
+    fast = quick(plain, monkeypatch)
+    (loss, gradients), (fast_loss, fast_gradients) = stepped(plain, padding), stepped(fast, padding)
     assert fast_loss == pytest.approx(loss, rel=tolerance / 10)
     assert gradients.keys() == fast_gradients.keys()
     for name, gradient in gradients.items():
         assert fast_gradients[name].dtype == torch.float32
         assert (fast_gradients[name] - gradient).norm() <= tolerance * gradient.norm(), name
+    learned = {name: weight for name, weight in fast.named_parameters() if "lora_" in name}
+    assert all(torch.equal(weight, learned[name]) for name, weight in plain.named_parameters() if name in learned)
+
+
+def test_a_batch_without_a_trained_token_teaches_nothing(monkeypatch):
+    fast = quick(small(), monkeypatch)
+    ids = torch.ones(2, 5, dtype=torch.long)
+    loss = fast(input_ids=ids, labels=torch.full_like(ids, -100)).loss
+    loss.backward()
+    assert loss.item() == 0
+    assert not any(weight.grad.any() for weight in fast.parameters() if weight.grad is not None)
+
+
+def test_gradient_checkpointing_is_transformers_own(monkeypatch):
+    plain = small()
+    fast = copy.deepcopy(plain)
+    settings = SimpleNamespace(answer_start_weight=None, gradient_checkpointing=True)
+    cpu_step.CpuStep().post_model_load(settings, fast)
+    seen = []
+    fast.get_base_model().model.layers[0].register_forward_hook(lambda *rest: seen.append(1))
+    stepped(fast)
+    assert len(seen) == 2
 
 
 def test_part_of_the_projections_and_biases(monkeypatch):
@@ -59,8 +99,7 @@ def test_part_of_the_projections_and_biases(monkeypatch):
     for name, weight in plain.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(weight)
-    fast = copy.deepcopy(plain)
-    cpu_step.CpuStep().post_model_load(None, fast)
+    fast = quick(plain, monkeypatch)
     (loss, gradients), (fast_loss, fast_gradients) = stepped(plain), stepped(fast)
     assert fast_loss == pytest.approx(loss, rel=1e-6)
     for name, gradient in gradients.items():
@@ -85,8 +124,10 @@ def test_a_trained_output_layer_keeps_its_gradient(monkeypatch):
     plain = small(target_modules=["q_proj", "lm_head"])
     fast = copy.deepcopy(plain)
     cpu_step.CpuStep().post_model_load(None, fast)
-    assert any("lm_head" in name for name in stepped(plain)[1])
-    assert stepped(plain)[1].keys() == stepped(fast)[1].keys()
+    (loss, gradients), (fast_loss, fast_gradients) = stepped(plain), stepped(fast)
+    assert fast_loss == pytest.approx(loss, rel=1e-6)
+    heads = [name for name in gradients if "lm_head" in name]
+    assert heads and all(torch.allclose(fast_gradients[name], gradients[name]) for name in heads)
 
 
 @pytest.mark.parametrize(("bf16", "tolerance"), [(False, 0), (True, 0.05)])
@@ -116,7 +157,7 @@ def test_the_first_tokens_of_an_answer_weigh_more(monkeypatch):
     monkeypatch.setattr(cpu_step, "has_bf16", lambda: False)
     plain = small()
     heavy = copy.deepcopy(plain)
-    cpu_step.CpuStep().post_model_load(SimpleNamespace(answer_start_weight=5.0), heavy)
+    cpu_step.CpuStep().post_model_load(SimpleNamespace(answer_start_weight=5.0, gradient_checkpointing=None), heavy)
     ids = torch.randint(0, 300, (1, 12))
     labels = torch.where(torch.tensor([[0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0]]).bool(), ids, -100)
     each = torch.nn.functional.cross_entropy(plain(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")

@@ -19,7 +19,7 @@ ASKED = ["oi", "qual é a capital da França?", "meu cpf é 123", "conte até de
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory, base_folder: Path) -> Path:
-    """A random Llama of two layers with the real tokenizer, and two adapters one, two over it."""
+    """A random Llama of two layers with the real tokenizer, and adapters of four kinds over it."""
     root = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(3)
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -29,12 +29,15 @@ def tiny(tmp_path_factory, base_folder: Path) -> Path:
     model.save_pretrained(root / "base")
     for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copyfile(base_folder / file, root / "base" / file)
-    for name in ("one", "two"):
-        peft = get_peft_model(
-            LlamaForCausalLM.from_pretrained(root / "base"),
-            LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False),
-        )
-        peft.save_pretrained(root / name)
+    kinds = {
+        "one": {"r": 4, "target_modules": ["q_proj", "v_proj", "down_proj"]},
+        "two": {"r": 6, "target_modules": ["v_proj", "up_proj"], "use_rslora": True},
+        "three": {"r": 2, "target_modules": ["o_proj"]},
+        "biased": {"r": 4, "target_modules": ["v_proj"], "lora_bias": True},
+    }
+    for name, kind in kinds.items():
+        plain = LlamaForCausalLM.from_pretrained(root / "base")
+        get_peft_model(plain, LoraConfig(**kind, init_lora_weights=False)).save_pretrained(root / name)
     return root
 
 
@@ -62,8 +65,33 @@ def test_adapters_are_kept_apart_and_mix_in_one_batch(both):
     names = ["base", "one", "two", "one", "base", "two"]
     mixed = both.answers(turns(), names, most=12)
     assert mixed == [apart[name][row] for row, name in enumerate(names)]
-    assert both.mixed.plain
     assert both.answers(turns(), "base", most=12) == apart["base"], "the base came back changed"
+
+
+def test_adapters_of_different_layers_and_ranks_mix_by_joined_products(both, tiny, monkeypatch):
+    both.add("three", tiny / "three")
+    names = ["one", "base", "three", "two", "one"]
+    ids = torch.randint(5, 900, (5, 9), generator=torch.Generator().manual_seed(2))
+    alone = []
+    for row, name in enumerate(names):
+        with both.using([name]) as told:
+            alone.append(both.model(input_ids=ids[row : row + 1], **told).logits)
+    with both.using(names) as told:
+        assert told == {}, "PEFT's own mixing is not asked for"
+        mixed = both.model(input_ids=ids).logits
+    assert torch.allclose(mixed, torch.cat(alone), atol=1e-5)
+    assert not torch.allclose(alone[0], alone[4][:, :1], atol=1e-3)
+    with pytest.raises(RuntimeError, match="in between"), both.using(names):
+        raise RuntimeError("in between")
+    assert not any("forward" in vars(module) for module in both.model.modules())
+
+
+def test_an_adapter_that_is_more_than_two_matrices_mixes_by_peft(both, tiny):
+    both.add("biased", tiny / "biased")
+    apart = {name: both.answers(turns(), name, most=8) for name in ("one", "biased")}
+    names = ["one", "biased", "one", "biased", "biased", "one"]
+    assert both.answers(turns(), names, most=8) == [apart[name][row] for row, name in enumerate(names)]
+    assert not both.mixed.plain
 
 
 def test_a_stream_is_the_same_answer_in_pieces(both):
@@ -72,8 +100,8 @@ def test_a_stream_is_the_same_answer_in_pieces(both):
 
 
 def test_an_unknown_adapter_and_too_long_a_conversation_are_refused(both):
-    with pytest.raises(UserError, match="no adapter three is loaded; there are: one, two"):
-        both.answers(turns()[:1], "three")
+    with pytest.raises(UserError, match="no adapter four is loaded; there are: one, two"):
+        both.answers(turns()[:1], "four")
     with pytest.raises(UserError, match="longer than the base's 256"):
         both.answers([[{"role": "user", "content": "palavra " * 300}]], "one")
 

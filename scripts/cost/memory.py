@@ -65,7 +65,7 @@ def size(config: dict) -> int:
 
 def own_layers(config: dict) -> bool:
     """Whether cpu_layer.py's decoder layers run."""
-    return plugin(config, "CpuStep") and not config.get("lora_dropout") and not config.get("peft_use_dora")
+    return plugin(config, "CpuStep") and not config.get("lora_dropout") and not config.get("gradient_checkpointing")
 
 
 @cache
@@ -85,9 +85,11 @@ def plugin(config: dict, *names: str) -> bool:
 def weights(architecture: Architecture, config: dict) -> float:
     """The base: 4 or 8 bits for the blocks' linear layers where the config says so; Axolotl keeps the rest whole.
 
-    CpuStep casts those layers to 16 bits where the CPU has them, and keeps such a copy of the output layer.
+    CpuStep casts those layers to 16 bits where the CPU has them, and keeps such a copy of the output layer; where
+    transformers' layers run in its place, autocast's copies are held beside the whole ones until the backward pass.
     """
-    bits = 4 if config.get("load_in_4bit") else 8 if config.get("load_in_8bit") else 8 * size(config)
+    beside = 0 if own_layers(config) or size(config) == element(config) else 8 * element(config)
+    bits = 4 if config.get("load_in_4bit") else 8 if config.get("load_in_8bit") else 8 * size(config) + beside
     whole = architecture.parameters - architecture.linear
     output = 2 * architecture.vocabulary * architecture.hidden if size(config) < element(config) else 0
     return architecture.linear * bits / 8 + whole * element(config) + output
@@ -164,9 +166,9 @@ def targeted(architecture: Architecture, config: dict) -> list[str]:
 
 
 def cast(architecture: Architecture, config: dict) -> float:
-    """16-bit copies of LoRA's fp32 weights, which the backward pass needs."""
+    """Copies of LoRA's weights that the backward pass needs: 16-bit ones, or joined ones in cpu_layer.py."""
     if size(config) == 4:
-        return 0.0
+        return 4.0 * adapterfile.trainable(architecture, config) if own_layers(config) else 0.0
     return 2.0 * adapterfile.trainable(architecture, config) if adapterfile.width(config) == 4 else 0.0
 
 

@@ -6,6 +6,7 @@ last long answer does not hold up the others. One batch may mix adapters: see mi
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -191,47 +192,26 @@ class Generator:
                 mask, rows = mask[kept], [rows[place] for place in kept]
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
 
-    def using(self, names: list[str]) -> "Choice":
-        """A context in which the model answers with these adapters, one a row."""
-        return Choice(self, names)
-
-
-class Choice:
-    """All rows with one adapter: that one is active, or none. Several: joined, or where they can't be by PEFT."""
-
-    def __init__(self, generator: Generator, names: list[str]):
-        self.generator, self.names = generator, names
-        unknown = set(names) - {BASE, *generator.adapters}
+    @contextmanager
+    def using(self, names: list[str]) -> Iterator[dict]:
+        """The model answers with these adapters, one a row; yields what its forward must be told besides."""
+        kinds = {*names}
+        unknown = kinds - {BASE, *self.adapters}
         if unknown:
-            raise UserError(f"no adapter {', '.join(unknown)} is loaded; there are: {', '.join(generator.adapters)}")
-
-    def __enter__(self) -> dict:
-        model, kinds = self.generator.model, set(self.names)
-        self.undo = lambda *error: None
+            raise UserError(f"no adapter {', '.join(unknown)} is loaded; there are: {', '.join(self.adapters)}")
         if len(kinds) > 1:
-            return self.several()
-        if kinds == {BASE} and isinstance(model, PeftModel):
-            off = model.disable_adapter()
-            off.__enter__()
-            self.undo = off.__exit__
-        elif kinds != {BASE} and model.active_adapter != self.names[0]:
-            model.set_adapter(self.names[0])
-        return {}
-
-    def several(self) -> dict:
-        """What the model's forward is told besides."""
-        names = sorted({*self.names} - {BASE})
-        mixed = self.generator.mixed
-        if mixed is None or mixed.names != names:
-            mixed = self.generator.mixed = Mixed(self.generator.model, names)
-        if not mixed.plain:
-            return {"adapter_names": ["__base__" if name == BASE else name for name in self.names]}
-        mixed.enter(self.names)
-        self.undo = lambda *error: mixed.leave()
-        return {}
-
-    def __exit__(self, *error: object) -> None:
-        self.undo(*error)
+            if self.mixed is None or not kinds <= {BASE, *self.mixed.names}:  # rows that leave a batch change nothing
+                self.mixed = Mixed(self.model, sorted(kinds - {BASE}))
+            with self.mixed.using(names):
+                by_peft = ["__base__" if name == BASE else name for name in names]
+                yield {} if self.mixed.plain else {"adapter_names": by_peft}
+        elif kinds == {BASE}:
+            with self.model.disable_adapter() if isinstance(self.model, PeftModel) else nullcontext():
+                yield {}
+        else:
+            if self.model.active_adapter != names[0]:
+                self.model.set_adapter(names[0])
+            yield {}
 
 
 def has_bf16() -> bool:

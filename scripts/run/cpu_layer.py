@@ -18,29 +18,29 @@ from transformers import LlamaModel, Qwen2Model
 def halves(model: torch.nn.Module, dtype: torch.dtype) -> list["Half"]:
     """The decoder layers of a model in training, in halves; none where something in them is not what they compute.
 
-    Model: transformers' LlamaModel or Qwen2Model, frozen but for LoRA of plain matrices, without dropout.
+    Model: transformers' LlamaModel or Qwen2Model, frozen but for LoRA of plain matrices, without dropout. Which
+    adapter is active, and its scaling, is what it was at this call.
     """
-    if not isinstance(model, LlamaModel | Qwen2Model) or not all(map(is_plain, projections(model))):
+    config = model.config
+    sliding = "sliding_attention" in (getattr(config, "layer_types", None) or ())
+    if (
+        not isinstance(model, LlamaModel | Qwen2Model)
+        or config.hidden_act != "silu"
+        or config.attention_dropout
+        or sliding
+    ):
         return []
     if any(weight.requires_grad and ".lora_" not in name for name, weight in model.named_parameters()):
         return []
-    config, made = model.config, []
-    sliding = "sliding_attention" in (getattr(config, "layer_types", None) or ())
-    if config.hidden_act != "silu" or config.attention_dropout or sliding:
-        return []
+    made, heads = [], Heads(config)
     for layer in model.layers:
         mixer, gated = layer.self_attn, layer.mlp
         read = [mixer.q_proj, mixer.k_proj, mixer.v_proj]
-        made.append(Half(Attention, layer.input_layernorm, read, mixer.o_proj, config, dtype))
+        made.append((Attention, layer.input_layernorm, read, mixer.o_proj, heads))
         read = [gated.gate_proj, gated.up_proj]
-        made.append(Half(FeedForward, layer.post_attention_layernorm, read, gated.down_proj, config, dtype))
-    return made
-
-
-def projections(model: torch.nn.Module) -> list[torch.nn.Module]:
-    """The linear layers of the decoder, adapted or not."""
-    names = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    return [module for name, module in model.named_modules() if name.endswith(names)]
+        made.append((FeedForward, layer.post_attention_layernorm, read, gated.down_proj, heads))
+    plain = all(is_plain(module) for _, _, read, last, _ in made for module in [*read, last])
+    return [Half(*parts, dtype) for parts in made] if plain else []
 
 
 def is_plain(module: torch.nn.Module) -> bool:
@@ -51,8 +51,8 @@ def is_plain(module: torch.nn.Module) -> bool:
     if not isinstance(module, Linear):
         return module is base
     name, *more = module.active_adapters
-    sure = isinstance(module.lora_dropout[name], torch.nn.Identity)
-    return sure and not more and not module.use_dora.get(name) and not module.lora_bias[name]
+    sure = isinstance(module.lora_dropout[name], torch.nn.Identity) and not module.merged
+    return sure and not more and name not in module.lora_variant and not module.lora_bias[name]
 
 
 class Joint:
@@ -64,8 +64,8 @@ class Joint:
     def __init__(self, modules: list, dtype: torch.dtype):
         bases = [getattr(module, "base_layer", module) for module in modules]
         self.weight = torch.cat([base.weight.data for base in bases]).to(dtype)
-        biases = [base.bias for base in bases]
-        self.bias = None if None in biases else torch.cat([bias.data for bias in biases]).to(dtype)
+        biased = bases[0].bias is not None  # q, k and v all have one, or none has
+        self.bias = torch.cat([base.bias.data for base in bases]).to(dtype) if biased else None
         self.columns: list[slice] = []
         self.scaling: list[float] = []
         downs, ups, start = [], [], 0
@@ -89,7 +89,7 @@ class Joint:
             return y, []
         half = len(self.ranks)
         a = torch.cat(trained[:half]).to(x.dtype)
-        b = [up.to(x.dtype).mul_(scaling) for up, scaling in zip(trained[half:], self.scaling, strict=True)]
+        b = [(up * scaling).to(x.dtype) for up, scaling in zip(trained[half:], self.scaling, strict=True)]
         inner = x @ a.t()
         for columns, part, up in zip(self.columns, inner.split(self.ranks, 1), b, strict=True):
             y[:, columns].addmm_(part, up.t())
@@ -169,14 +169,15 @@ class Attention(torch.autograd.Function):
     def forward(context, x, half, rows, *trained):
         h, scale = normalised(x, half.weight, half.epsilon, half.dtype)
         joined, saved = half.first.forward(h, trained[: half.split])
-        rows.turn(joined.view(len(x), -1, half.size)[:, : half.heads + half.groups])
-        q, k, v = (half.grouped(part) for part in rows.spread(joined).split(half.widths, -1))
-        scores = (q @ k.mT).mul_(half.size**-0.5).view(-1, rows.length, rows.length)
+        heads = half.heads
+        rows.turn(heads.turned(joined))
+        q, k, v = map(heads.grouped, rows.spread(joined).split(heads.widths, -1))
+        scores = (q @ k.mT).mul_(heads.scale).view(-1, rows.length, rows.length)
         # On a CPU softmax in fp32 and the cast take less time than softmax in bf16.
         likely = torch.softmax(scores.add_(rows.future), -1, dtype=torch.float32).to(scores.dtype)
         likely = likely.view(len(q), -1, rows.length)
-        mixed = half.by_token(likely @ v, rows)
-        y, saved_last = half.last.forward(rows.collect(mixed), trained[half.split :])
+        mixed = rows.collect(heads.by_token(likely @ v, rows))
+        y, saved_last = half.last.forward(mixed, trained[half.split :])
         context.half, context.rows, context.first = half, rows, len(saved)
         context.save_for_backward(x, scale, q, k, v, likely, *saved, *saved_last)
         return x + y
@@ -184,14 +185,15 @@ class Attention(torch.autograd.Function):
     @staticmethod
     def backward(context, gradient):
         half, rows, first = context.half, context.rows, context.first
+        heads = half.heads
         x, scale, q, k, v, likely, *saved = context.saved_tensors
         of_mixed, of_last = half.last.backward(gradient.to(q.dtype), saved[first:])
-        of_mixed = half.grouped(rows.spread(of_mixed))
+        of_mixed = heads.grouped(rows.spread(of_mixed))
         of_scores = torch.ops.aten._softmax_backward_data(of_mixed @ v.mT, likely, -1, likely.dtype)
-        of_scores.mul_(half.size**-0.5)
+        of_scores.mul_(heads.scale)
         parts = of_scores @ k, of_scores.mT @ q, likely.mT @ of_mixed
-        of_joined = rows.collect(torch.cat([half.by_token(part, rows) for part in parts], -1))
-        rows.turn(of_joined.view(len(x), -1, half.size)[:, : half.heads + half.groups], back=True)
+        of_joined = rows.collect(torch.cat([heads.by_token(part, rows) for part in parts], -1))
+        rows.turn(heads.turned(of_joined), back=True)
         of_h, of_first = half.first.backward(of_joined, saved[:first])
         return before_norm(of_h, x, scale, half.weight).add_(gradient), None, None, *of_first, *of_last
 
@@ -224,26 +226,37 @@ class FeedForward(torch.autograd.Function):
         return before_norm(of_h, x, scale, half.weight).add_(gradient), None, None, *of_first, *of_last
 
 
-class Half:
-    """Half a decoder layer: norm, the projections that read it, what is between, the projection back."""
+class Heads:
+    """How attention's heads lie in the output of q, k and v; several query heads read one key's."""
 
-    def __init__(self, function, norm, first: list, last, config, dtype: torch.dtype):
-        self.function, self.weight, self.epsilon = function, norm.weight.detach(), norm.variance_epsilon
-        self.first, self.last = Joint(first, dtype), Joint([last], dtype)
-        self.split = len(self.first.trained)
-        self.heads, self.groups = config.num_attention_heads, config.num_key_value_heads
-        self.size, self.dtype = last.in_features // self.heads, dtype
-        self.widths = [part * self.size for part in (self.heads, self.groups, self.groups)]
+    def __init__(self, config):
+        self.groups = config.num_key_value_heads
+        self.turning = config.num_attention_heads + self.groups
+        self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.scale = self.size**-0.5
+        self.widths = [part * self.size for part in (config.num_attention_heads, self.groups, self.groups)]
 
-    def __call__(self, x: Tensor, rows: Rows) -> Tensor:
-        return self.function.apply(x, self, rows, *self.first.trained, *self.last.trained)
+    def turned(self, joined: Tensor) -> Tensor:
+        """Of (n, heads x size), q, k and v: a view of those that the rotary embedding turns, (n, heads, size)."""
+        return joined.unflatten(-1, (-1, self.size))[:, : self.turning]
 
     def grouped(self, padded: Tensor) -> Tensor:
         """(rows, length, heads x size) to (rows x groups, all tokens of one head after another, size)."""
-        count, length, _ = padded.shape
-        apart = padded.reshape(count, length, -1, self.size).transpose(1, 2)
-        return apart.reshape(count * self.groups, -1, self.size)
+        apart = padded.unflatten(-1, (-1, self.size)).transpose(1, 2)
+        return apart.reshape(len(padded) * self.groups, -1, self.size)
 
     def by_token(self, heads: Tensor, rows: Rows) -> Tensor:
         """Back to (rows x length, heads x size)."""
         return heads.view(rows.count, -1, rows.length, self.size).transpose(1, 2).reshape(rows.count * rows.length, -1)
+
+
+class Half:
+    """Half a decoder layer: norm, the projections that read it, what is between, the projection back."""
+
+    def __init__(self, function, norm, first: list, last, heads: Heads, dtype: torch.dtype):
+        self.function, self.weight, self.epsilon = function, norm.weight.detach(), norm.variance_epsilon
+        self.first, self.last, self.heads, self.dtype = Joint(first, dtype), Joint([last], dtype), heads, dtype
+        self.split = len(self.first.trained)
+
+    def __call__(self, x: Tensor, rows: Rows) -> Tensor:
+        return self.function.apply(x, self, rows, *self.first.trained, *self.last.trained)

@@ -6,10 +6,10 @@
   size of 576 makes the output layer a fifth of the forward pass and its fp32 logits most of the memory, while only
   the assistant's tokens have a label.
 - Matrix products in bfloat16 where the CPU has instructions for it (about 420 GFLOP/s against 190 in fp32 on two
-  cores with avx512_bf16); frozen weights are cast once and not in each step. LoRA's own weights, their optimizer, the
-  residual stream and the loss stay in fp32. Axolotl's own `bf16: true` asks for a GPU.
-- Decoder layers of Llama's and Qwen2's kind without padding and in few operations: cpu_layer.py. Another model, or
-  LoRA with dropout or DoRA, keeps transformers' own layers, at two thirds of the speed.
+  cores with avx512_bf16). LoRA's own weights, their optimizer, the residual stream and the loss stay in fp32.
+  Axolotl's own `bf16: true` asks for a GPU.
+- Decoder layers of Llama's and Qwen2's kind without padding, in few operations, their frozen weights cast once:
+  cpu_layer.py. Another model, or LoRA with dropout, keeps transformers' own layers, which cast in each step.
 """
 
 from types import MethodType
@@ -25,7 +25,7 @@ from scripts.run.cpu_layer import Half, Rows, halves
 
 #: Tokens that tell one answer from another: "O telefone …", "O atendimento …".
 START = 3
-#: oneDNN keeps 1,024 kernels, some 30 a step of one size; beyond that each step compiles its own, at 0.2 s.
+#: oneDNN compiles some 30 kernels for each number of positions and keeps 1,024 in all.
 SHAPE = 8
 
 
@@ -48,7 +48,8 @@ class CpuStep(BasePlugin):
         if any(weight.requires_grad for weight in causal.lm_head.parameters()):
             return
         dtype = torch.bfloat16 if has_bf16() else torch.float32
-        layers = halves(causal.model, dtype)
+        # Checkpointing is transformers' own: who asks for it has more memory in mind than time.
+        layers = [] if cfg and cfg.gradient_checkpointing else halves(causal.model, dtype)
         head = causal.lm_head.weight.detach().to(dtype)
         weight = (cfg.answer_start_weight if cfg else None) or 1.0
         causal.forward = MethodType(forward(causal.forward, layers, head, weight), causal)
@@ -68,9 +69,11 @@ def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.
                 return original(input_ids=input_ids, labels=labels, **rest)
         # Position t predicts token t + 1, so labels are shifted one to the left.
         targets = functional.pad(labels[:, 1:], (0, 1), value=-100)
-        trained = targets != -100
         # PEFT passes on all that a forward may be given, as None; position_ids, say, would be a packed batch.
         rest = {name: given for name, given in rest.items() if given is not None}
+        trained = targets != -100
+        if "attention_mask" in rest:  # what comes before a row's first token predicts nothing
+            trained &= rest["attention_mask"].bool()
         if layers and rest.keys() <= {"attention_mask"}:
             hidden = unpadded(self.model, layers, input_ids, trained, **rest)
         else:
@@ -79,7 +82,7 @@ def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.
         weights = torch.where(starts(trained), weight, 1.0)[trained]
         count = num_items_in_batch if num_items_in_batch is not None else trained.sum().clamp(min=1)
         total = SummedLoss.apply(hidden, head, targets[trained], weights)
-        return CausalLMOutputWithPast(loss=total / (count * weights.mean()))
+        return CausalLMOutputWithPast(loss=total / (count * (weights.mean() if len(weights) else 1.0)))
 
     return trained_forward
 
@@ -88,7 +91,7 @@ def unpadded(model, layers: list[Half], input_ids, trained, attention_mask=None)
     """The last hidden states (n, hidden size) of the trained positions; what they don't need goes through no layer."""
     real = torch.ones_like(trained) if attention_mask is None else attention_mask.bool()
     kept = needed(trained, real)
-    hidden = model.embed_tokens(input_ids[kept])
+    hidden = model.embed_tokens(input_ids)[kept].float()
     rows = Rows.of(kept, model.rotary_emb, hidden.to(layers[0].dtype))
     for half in layers:
         hidden = half(hidden, rows)
@@ -98,7 +101,7 @@ def unpadded(model, layers: list[Half], input_ids, trained, attention_mask=None)
 def needed(trained: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Positions that the loss depends on, (rows, length) of booleans: to the last trained one, which sees no later.
 
-    A few later ones besides, that their number is a multiple of SHAPE: oneDNN compiles kernels for each.
+    A few later ones besides, where there are enough, to make their number a multiple of SHAPE.
     """
     kept = real & trained.flip(1).cumsum(1).flip(1).bool()
     more = (real & ~kept).flatten().nonzero()[: -int(kept.sum()) % SHAPE, 0]
