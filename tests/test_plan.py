@@ -73,6 +73,12 @@ def test_the_order_is_that_of_datasets():
     assert steps.taken(PLAIN, rows(*lengths))[0] == list(shuffled)
 
 
+def test_max_steps_go_on_into_another_epoch():
+    config = PLAIN | {"batch_tokens": 80, "gradient_accumulation_steps": 1, "max_steps": 7, "pad_to_multiple_of": 1}
+    found = steps.plan(config | {"num_epochs": 1}, rows(*[40] * 8))  # an epoch is 4 steps of 2 rows
+    assert (found.steps, found.tokens, found.trained) == (7, 7 * 80, 7 * 40)
+
+
 def test_max_steps_ends_early_and_cuts_the_tokens():
     config = PLAIN | {"batch_tokens": 80, "gradient_accumulation_steps": 1, "max_steps": 5, "pad_to_multiple_of": 1}
     found = steps.plan(config, rows(*[40] * 80))

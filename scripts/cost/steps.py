@@ -53,9 +53,7 @@ def plan(config: dict, rows: Rows) -> Steps:
     an_epoch = max(1, math.ceil(len(first) / accumulate))
     steps = math.ceil(config["num_epochs"] * an_epoch)
     if config.get("max_steps"):
-        # Axolotl counts its own steps first, with micro_batch_size rows each, and takes the fewer.
-        rows_a_step = config["micro_batch_size"] * accumulate
-        steps = min(config["max_steps"], math.ceil(len(lengths) * config["num_epochs"] / rows_a_step))
+        steps = config["max_steps"]  # the trainer's alone: it begins another epoch where one is too short
     packing = config.get("sample_packing")
     made = list(run(config, lengths, first, steps, accumulate))
     widths = [slots(config, [lengths[row] for row in batch]) for batch in made]
