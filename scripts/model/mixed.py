@@ -21,7 +21,7 @@ class Mixed:
         layers = [module for module in modules if isinstance(module, LoraLayer)]
         whole = any(isinstance(module, AuxiliaryTrainingWrapper) for module in modules)
         #: False where an adapter is more than two matrices a layer: DoRA, a bias, embeddings, modules saved whole.
-        self.plain = not whole and all(is_plain(layer, names) for layer in layers)
+        self.plain = not whole and all(is_two_matrices(layer, names) for layer in layers)
         self.layers = [Joined(layer, names) for layer in layers] if self.plain else []
 
     @contextmanager
@@ -42,8 +42,8 @@ class Mixed:
                 vars(each.layer).pop("forward", None)
 
 
-def is_plain(layer: LoraLayer, names: Sequence[str]) -> bool:
-    """Whether these adapters of a layer are two matrices each, unmerged."""
+def is_two_matrices(layer: LoraLayer, names: Sequence[str]) -> bool:
+    """Whether these adapters of a layer are A and B each and nothing else, unmerged."""
     more = any(name in layer.lora_variant or layer.lora_bias.get(name) for name in names)
     return not more and not layer.merged and not any(name in layer.lora_embedding_A for name in names)
 

@@ -14,6 +14,8 @@ from peft.tuners.lora.layer import Linear
 from torch import Tensor
 from transformers import LlamaModel, Qwen2Model
 
+from scripts.model.mixed import is_two_matrices
+
 
 def halves(model: torch.nn.Module, dtype: torch.dtype) -> list["Half"]:
     """The decoder layers of a model in training, in halves; none where something in them is not what they compute.
@@ -50,9 +52,9 @@ def is_plain(module: torch.nn.Module) -> bool:
         return False
     if not isinstance(module, Linear):
         return module is base
-    name, *more = module.active_adapters
-    sure = isinstance(module.lora_dropout[name], torch.nn.Identity) and not module.merged
-    return sure and not more and name not in module.lora_variant and not module.lora_bias[name]
+    names = module.active_adapters
+    sure = len(names) == 1 and isinstance(module.lora_dropout[names[0]], torch.nn.Identity)
+    return sure and is_two_matrices(module, names)
 
 
 class Joint:

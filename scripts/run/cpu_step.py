@@ -63,9 +63,9 @@ def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.
     """
 
     def trained_forward(self, input_ids=None, labels=None, num_items_in_batch=None, **rest):
-        mixed = torch.autocast("cpu", head.dtype, enabled=head.dtype != torch.float32)
+        autocast = torch.autocast("cpu", head.dtype, enabled=head.dtype != torch.float32)
         if labels is None or not self.training:
-            with mixed:
+            with autocast:
                 return original(input_ids=input_ids, labels=labels, **rest)
         # Position t predicts token t + 1, so labels are shifted one to the left.
         targets = functional.pad(labels[:, 1:], (0, 1), value=-100)
@@ -77,7 +77,7 @@ def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.
         if layers and rest.keys() <= {"attention_mask"}:
             hidden = unpadded(self.model, layers, input_ids, trained, **rest)
         else:
-            with mixed:
+            with autocast:
                 hidden = self.model(input_ids=input_ids, use_cache=False, **rest).last_hidden_state[trained]
         weights = torch.where(starts(trained), weight, 1.0)[trained]
         count = num_items_in_batch if num_items_in_batch is not None else trained.sum().clamp(min=1)
