@@ -118,6 +118,25 @@ def test_steps_and_tokens_of_every_run_here():
         pytest.skip("no run over the data that is here")
 
 
+@pytest.mark.parametrize("name", adapter.names())
+def test_hardly_any_padding_is_computed_on_a_cpu(name):
+    """A row's batch is padded, its layers are not: the plugin keeps what the loss needs and a few positions more."""
+    from scripts.run.cpu_step import needed
+
+    config = profile.resolve(name, "cpu")
+    lengths, _, _ = steps.taken(config, tokens.measure(name, config))
+    first = steps.epoch(config, lengths, 0)
+    computed = padding = 0
+    for batch in steps.run(config, lengths, first, config["max_steps"], 1):
+        ends = torch.tensor([[lengths[row]] for row in batch])
+        place = torch.arange(steps.slots(config, [lengths[row] for row in batch]) // len(batch))
+        # The template's last tokens are the end of the turn, the last that is trained, and a newline.
+        kept = needed(place == ends - 3, torch.ones(len(batch), len(place), dtype=torch.bool))
+        computed += int(kept.sum())
+        padding += int((kept & (place >= ends)).sum())
+    assert 0 < padding < 0.01 * computed
+
+
 @pytest.mark.parametrize(
     "attention, half, cast, dropout",
     [
