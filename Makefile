@@ -68,10 +68,10 @@ schemas: $(FULL) ## regenerate schemas/ from the pinned Axolotl
 stack: $(FULL) $(EMBEDDED) ## sum the adapters of STACK into one (COMPARE=1 shows every method's error)
 	@$(PY) -m scripts.stack
 
-tune-stack: $(FULL) $(EMBEDDED) ## search STACK's weights and method for the best worst case; writes its file (ROWS=)
+tune-stack: $(FULL) $(EMBEDDED) ## search STACK's weights and method for the best worst case; writes its file (ROWS=, DB=)
 	@$(PY) -m scripts.tune_stack
 
-matrix: $(FULL) $(EMBEDDED) ## every suite of base, adapters, stacks, merged models and a router (ROWS=)
+matrix: $(FULL) $(EMBEDDED) ## every suite of base, adapters, stacks, merged models and a router (ROWS=, DB=)
 	@$(PY) -m scripts.matrix
 
 merge: $(FULL) $(EMBEDDED) ## fold ADAPTER or STACK into a copy of its base: a full model

@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     add(options, "ADAPTER", "which adapter or stack, such as kpi")
     add(options, "PROFILE", "the profile that it was trained under (default: as make train takes it)")
     add(options, "SUITE", "one suite (default: all that the adapter faces)")
-    add(options, "DB", "what SQL runs on, where the data set was built from it (default: the suite's database)")
+    add(options, "DB", suite.DATABASE)
     add(options, "ROWS", "the most rows of a suite, the same ones every time (default: all)", "0")
     arguments = options.parse_args(argv)
     run = ready.run(arguments.adapter, arguments.profile)

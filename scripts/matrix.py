@@ -1,6 +1,6 @@
 """The interference matrix: every suite asked of the base, each adapter, each stack, merged models and a router.
 
-Run as: make matrix [ROWS=60] [PROFILE=…] / python -m scripts.matrix --rows 60
+Run as: make matrix [ROWS=60] [PROFILE=…] [DB=url] / python -m scripts.matrix --rows 60
 ROWS is the most rows of a suite that are asked (0: all); the same ones every time. What was once asked is kept.
 Writes matrix.json, matrix.md, matrix.html and matrix.png into outputs/<base>/matrix/.
 """
@@ -27,19 +27,20 @@ def main(argv: Sequence[str]) -> None:
     parser = arguments.parser(__doc__)
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
     arguments.add(parser, "ROWS", "the most rows of a suite; 0 for all", default="60")
+    arguments.add(parser, "DB", suite.DATABASE)
     options = parser.parse_args(argv)
     most = arguments.number("ROWS", options.rows, 0)
     runs = ready.base_folder(options.profile).parent
     targets = grid.targets(runs)
     if len(targets) < 2:
         raise UserError(f"{shown(runs)} has no finished run", next="make train ADAPTER=unimed")
-    matrix = measure(runs, targets, most)
+    matrix = measure(runs, targets, most, options.db)
     publish(runs / "matrix", matrix)
 
 
-def measure(runs: Path, targets: list[Target], most: int) -> dict:
+def measure(runs: Path, targets: list[Target], most: int, database: str = "") -> dict:
     """Asks everybody everything and puts the figures together."""
-    suites = grid.relevant(targets)
+    suites = [suite.on(each, database) for each in grid.relevant(targets)]
     asked = [(each, row) for each in suites for row in grid.sample(suite.rows_of(each), most)]
     said, sent = _ask(targets, asked)
     names = [*targets, Target(ROUTER, ROUTER, runs, "")] if sent else targets

@@ -1,6 +1,6 @@
 """Searches a stack's weights and method for the best worst case over its members' suites, and writes its file.
 
-Run as: make tune-stack STACK=schema-kpi [ROWS=60] [PROFILE=…] / python -m scripts.tune_stack --stack schema-kpi
+Run as: make tune-stack STACK=schema-kpi [ROWS=60] [PROFILE=…] [DB=url] / python -m scripts.tune_stack --stack schema-kpi
 Half of each suite's rows, by hash, are for the search; the other half is asked once, of what came out. The
 stack's YAML is rewritten for you to review (git diff); nothing else changes. What was once asked is kept.
 """
@@ -34,13 +34,14 @@ def main(argv: Sequence[str]) -> None:
     arguments.add(parser, "STACK", "the stack: a file of configs/stacks/")
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
     arguments.add(parser, "ROWS", "the most rows of a suite in each half; 0 for all", default="60")
+    arguments.add(parser, "DB", suite.DATABASE)
     options = parser.parse_args(argv)
     most = arguments.number("ROWS", options.rows, 0)
     found = stackfile.read(options.stack)
     runs = stackfile.runs_of(found, options.profile)
     members = {name: runs / name for name in found.weights}
     compatible.refuse(members, runs / "base", "cat", shown(STACKS / f"{found.name}.yml"))
-    trial = Trial(found, runs, most)
+    trial = Trial(found, runs, most, options.db)
     best, shares = search(found, trial.searched)
     print(f"\nbest: {described(best)}: worst {min(shares.values()):.1%}")
     held = trial.held_out(best)
@@ -98,11 +99,12 @@ def told(shares: Shares) -> str:
 class Trial:
     """Asks candidates the members' suites; each is an adapter in a temporary folder, gone after it was asked."""
 
-    def __init__(self, found: StackFile, runs: Path, most: int):
+    def __init__(self, found: StackFile, runs: Path, most: int, database: str = ""):
         from scripts.model.generate import Generator
 
         self.runs, self.generator = runs, Generator(runs / "base")
-        self.suites = [each for name in found.weights for each in suite.of(name) if each.adapter == name]
+        own = [each for name in found.weights for each in suite.of(name) if each.adapter == name]
+        self.suites = [suite.on(each, database) for each in own]
         self.halves: tuple[list, list] = ([], [])
         for each in self.suites:
             halves: tuple[list, list] = ([], [])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from scripts import tune_stack
 from scripts.files import sha256
 from scripts.model import router, stackfile
 from scripts.model.generate import Generator
-from scripts.score import answers, grid, heat, suite
+from scripts.score import answers, asked, grid, heat, suite
 from scripts.score.grid import Target
 
 WORDS = {"a": "abc", "b": "xyz"}  # the letters that each toy adapter's questions are made of
@@ -183,6 +184,22 @@ def test_tune_stack_writes_a_file_that_is_read_again(runs, capsys, monkeypatch):
     assert set(stackfile.read("pair").weights) == {"a", "b"}
     assert before == {name: sha256(runs / name / "adapter_model.safetensors") for name in ("a", "b", "pair")}
     assert sorted(path.name for path in runs.iterdir()) == [".answers", "a", "a-merged", "b", "base", "pair"]
+
+
+def test_sql_is_run_where_db_says(runs, monkeypatch):
+    mine = runs.parent / "mine.db"
+    sqlite3.connect(mine).execute("CREATE TABLE t (x)")
+    file = runs.parent / "suites/a.yml"
+    file.write_text(file.read_text() + "database: suites/a.db\n")
+    seen, honest = set(), asked.score
+    monkeypatch.setattr(asked, "score", lambda row, answer, on: seen.add(on) or honest(row, answer, on))
+    verb.main(["--rows", "2", "--db", f"sqlite:///{mine}"])
+    assert seen == {mine, None}, "suites without SQL have no database"
+    for name in ("TOGETHER", "ALONE", "METHODS"):
+        monkeypatch.setattr(tune_stack, name, ())
+    seen.clear()
+    tune_stack.main(["--stack", "pair", "--rows", "1", "--db", f"sqlite:///{mine}"])
+    assert seen == {mine, None}
 
 
 def test_heat_page_is_self_contained_and_escapes():

@@ -85,13 +85,14 @@ def plugin(config: dict, *names: str) -> bool:
 def weights(architecture: Architecture, config: dict) -> float:
     """The base: 4 or 8 bits for the blocks' linear layers where the config says so; Axolotl keeps the rest whole.
 
-    CpuStep casts those layers to 16 bits where the CPU has them, and keeps such a copy of the output layer; where
-    transformers' layers run in its place, autocast's copies are held beside the whole ones until the backward pass.
+    CpuStep casts those layers to 16 bits where the CPU has them and packs them for either side of a product, the output
+    layer too; where transformers' layers run in its place, autocast's copies are held until the backward pass.
     """
-    beside = 0 if own_layers(config) or size(config) == element(config) else 8 * element(config)
+    casts = size(config) < element(config)
+    beside = 0 if not casts else 2 * 8 * size(config) if own_layers(config) else 8 * element(config)
     bits = 4 if config.get("load_in_4bit") else 8 if config.get("load_in_8bit") else 8 * size(config) + beside
     whole = architecture.parameters - architecture.linear
-    output = 2 * architecture.vocabulary * architecture.hidden if size(config) < element(config) else 0
+    output = 2 * size(config) * architecture.vocabulary * architecture.hidden if casts else 0
     return architecture.linear * bits / 8 + whole * element(config) + output
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import LlamaModel, Qwen2Model
 
 from scripts.model.mixed import is_two_matrices
+from scripts.model.packed import Frozen
 
 
 def halves(model: torch.nn.Module, dtype: torch.dtype) -> list["Half"]:
@@ -60,20 +61,20 @@ def is_plain(module: torch.nn.Module) -> bool:
 class Joint:
     """Projections of one input as one: frozen weights stacked, the LoRA of each beside it.
 
-    Modules keep views of the stacked weight, so that nothing is held twice.
+    Modules keep views of the stacked weight.
     """
 
     def __init__(self, modules: list, dtype: torch.dtype):
         bases = [getattr(module, "base_layer", module) for module in modules]
-        self.weight = torch.cat([base.weight.data for base in bases]).to(dtype)
+        weight = torch.cat([base.weight.data for base in bases]).to(dtype)
         biased = bases[0].bias is not None  # q, k and v all have one, or none has
-        self.bias = torch.cat([base.bias.data for base in bases]).to(dtype) if biased else None
+        self.frozen = Frozen(weight, torch.cat([base.bias.data for base in bases]).to(dtype) if biased else None)
         self.columns: list[slice] = []
         self.scaling: list[float] = []
         downs, ups, start = [], [], 0
         for module, base in zip(modules, bases, strict=True):
             columns = slice(start, start + len(base.weight))
-            base.weight.data = self.weight[columns]
+            base.weight.data = weight[columns]
             start = columns.stop
             if isinstance(module, Linear):
                 name = module.active_adapters[0]
@@ -86,7 +87,7 @@ class Joint:
 
     def forward(self, x: Tensor, trained: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """x W' + s (x A') B' of (n, in): (n, out), and what `backward` needs."""
-        y = functional.linear(x, self.weight, self.bias)
+        y = self.frozen.forward(x)
         if not trained:
             return y, []
         half = len(self.ranks)
@@ -99,7 +100,7 @@ class Joint:
 
     def backward(self, gradient: Tensor, saved: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x, and of `trained` in fp32, from that of y."""
-        of_x = gradient @ self.weight
+        of_x = self.frozen.backward(gradient)
         if not saved:
             return of_x, []
         x, inner, a, *b = saved

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from scripts.model.generate import has_bf16
+from scripts.model.packed import Frozen
 from scripts.run.cpu_layer import Half, Rows, halves
 
 #: Tokens that tell one answer from another: "O telefone …", "O atendimento …".
@@ -50,12 +51,12 @@ class CpuStep(BasePlugin):
         dtype = torch.bfloat16 if has_bf16() else torch.float32
         # Checkpointing is transformers' own: who asks for it has more memory in mind than time.
         layers = [] if cfg and cfg.gradient_checkpointing else halves(causal.model, dtype)
-        head = causal.lm_head.weight.detach().to(dtype)
+        head = Frozen(causal.lm_head.weight.detach().to(dtype))
         weight = (cfg.answer_start_weight if cfg else None) or 1.0
         causal.forward = MethodType(forward(causal.forward, layers, head, weight), causal)
 
 
-def forward(original, layers: list[Half], head: torch.Tensor, weight: float = 1.0):
+def forward(original, layers: list[Half], head: Frozen, weight: float = 1.0):
     """A forward that computes loss from trained positions when labels are given, else calls `original`.
 
     `layers` may be none, then transformers' run; `head` is the output layer, (vocabulary, hidden size), in the dtype
@@ -120,11 +121,11 @@ class SummedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(context, hidden, head, targets, weights):
-        likely = torch.softmax(hidden.to(head.dtype) @ head.t(), -1, dtype=torch.float32)
+        likely = torch.softmax(head.forward(hidden.to(head.dtype)), -1, dtype=torch.float32)
         rows = torch.arange(len(targets))
         loss = -(likely[rows, targets].clamp_min(torch.finfo(likely.dtype).tiny).log() @ weights)
         likely[rows, targets] -= 1
-        context.save_for_backward((likely.to(head.dtype) @ head).to(hidden.dtype).mul_(weights[:, None]))
+        context.save_for_backward(head.backward(likely.to(head.dtype)).to(hidden.dtype).mul_(weights[:, None]))
         return loss
 
     @staticmethod

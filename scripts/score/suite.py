@@ -13,6 +13,9 @@ from scripts.errors import Problem, UserError, suggestion
 from scripts.paths import ROOT, SUITES, shown
 from scripts.score.metrics import NAMES
 
+#: What DB= is to those who ask suites.
+DATABASE = "what SQL runs on, where the data set was built from it (default: the suite's database)"
+
 
 @dataclass(frozen=True)
 class Rule:
