@@ -1,6 +1,6 @@
 """Searches a stack's weights and method for the best worst case over its members' suites, and writes its file.
 
-Run as: make tune-stack STACK=schema-kpi [ROWS=60] [PROFILE=…] [DB=url] / python -m scripts.tune_stack --stack schema-kpi
+Run as: make tune-stack STACK=schema-kpi [ROWS=60] [PROFILE=…] [DB=url] / python -m scripts.tune_stack --stack …
 Half of each suite's rows, by hash, are for the search; the other half is asked once, of what came out. The
 stack's YAML is rewritten for you to review (git diff); nothing else changes. What was once asked is kept.
 """

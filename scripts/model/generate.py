@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.utils import logging
 
 from scripts.errors import UserError
-from scripts.model import strict
+from scripts.model import attention, strict
 from scripts.model.mixed import Mixed
 from scripts.model.packed import pack
 from scripts.model.toolcall import OPEN
@@ -37,7 +37,9 @@ class Generator:
         dtype = dtype or (torch.bfloat16 if where == "cuda" or has_bf16() else torch.float32)
         self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
-        pack(self.model)
+        if where == "cpu":
+            self.model.set_attn_implementation(attention.GROUPED)
+            pack(self.model)
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
         self.mixed: Mixed | None = None
