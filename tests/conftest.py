@@ -65,3 +65,32 @@ def verb(checkout: Path) -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """An outputs/ folder for the server: a toy base and three adapters over it."""
+    from toybase import write_adapter, write_base
+
+    folder = tmp_path_factory.mktemp("outputs") / "toy"
+    made = write_base(folder / "base")
+    for seed, name in enumerate(("schema", "kpi", "unimed-attendant"), 1):
+        write_adapter(folder / name, made, seed, rank=8 * seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalog(runs):
+    """What the server finds there."""
+    from scripts.serve import catalog
+
+    return catalog.of(runs)
+
+
+@pytest.fixture(scope="module")
+def client(catalog):
+    """A running server with it."""
+    from serving import SIZE, server
+
+    with server(catalog, SIZE) as client:
+        yield client

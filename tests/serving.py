@@ -14,6 +14,32 @@ from scripts.serve import front, start
 from scripts.serve.catalog import Catalog
 from scripts.serve.engine import Size
 
+SIZE = Size(slots=2, context=512, threads=1)
+#: What the `catalog` of conftest.py has.
+MODELS = ["base", "kpi", "schema", "unimed-attendant", "schema-kpi"]
+
+
+class Scripted:
+    """An engine that says what it is told to, turn by turn."""
+
+    size = SIZE
+
+    def __init__(self, *turns):
+        self.turns, self.prompts, self.options = list(turns), [], []
+
+    async def open(self): ...
+
+    async def close(self): ...
+
+    async def complete(self, prompt, lora, options):
+        self.prompts.append(prompt)
+        self.options.append(options)
+        text = self.turns.pop(0)
+        for at in range(0, len(text), 3):
+            yield {"content": text[at : at + 3], "stop": False}
+        end = {"stop_type": "eos", "tokens_evaluated": len(prompt), "tokens_predicted": 7, "timings": {"cache_n": 0}}
+        yield {"content": "", "stop": True} | end
+
 
 class Client:
     """Asks one server; `key` goes with every request."""
