@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from scripts import arguments
 from scripts.config import adapter
 from scripts.errors import UserError, main_of
@@ -50,6 +52,7 @@ def measure(runs: Path, targets: list[Target], most: int, database: str = "") ->
     return {
         "base": runs.name,
         "rows": most,
+        "database": make_url(database).render_as_string() if database else "",
         "targets": [{"name": target.name, "kind": target.kind, "members": list(target.members)} for target in names],
         "scores": {each.name: {name: table[name][each.name] for name in table} for each in suites},
         "lines": _merged(lines),

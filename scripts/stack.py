@@ -49,7 +49,7 @@ def make(found: StackFile, profile: str = "", force: bool = False) -> Path:
         print(f"{shown(folder)} is up to date")
     else:
         _write(found, members, folder, made_from)
-    print(f"next: make matrix STACK={found.name}, or make chat ADAPTER={found.name}")
+    print(f"next: make matrix, or make chat ADAPTER={found.name}")
     return folder
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from serving import server
-from toybase import write_adapter, write_base
 
 from scripts.paths import CODE
 from scripts.serve import catalog as catalogs
@@ -48,15 +47,6 @@ class Engine:
             yield {"content": text[at : at + 4], "stop": False}
         end = {"stop_type": "eos", "tokens_evaluated": len(prompt), "tokens_predicted": 7, "timings": {"cache_n": 0}}
         yield {"content": "", "stop": True} | end
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("outputs") / "toy"
-    base = write_base(folder / "base")
-    for seed, name in enumerate(("schema", "kpi", "unimed-attendant"), 1):
-        write_adapter(folder / name, base, seed)
-    return folder
 
 
 @pytest.fixture

@@ -53,6 +53,18 @@ def turns() -> list[list[dict]]:
     return [[{"role": "user", "content": text}] for text in ASKED]
 
 
+def test_a_layer_that_an_adapter_brings_along_is_not_the_bases_packed_one(tiny, tmp_path):
+    plain = LlamaForCausalLM.from_pretrained(tiny / "base", dtype=torch.bfloat16)
+    own = get_peft_model(plain, LoraConfig(target_modules=["q_proj"], modules_to_save=["lm_head"]))
+    torch.nn.init.zeros_(own.base_model.model.lm_head.modules_to_save.default.weight)
+    own.save_pretrained(tmp_path)
+    made = generate.Generator(tiny / "base", dtype=torch.bfloat16)
+    made.add("own", tmp_path)
+    for name, silent in (("own", True), (generate.BASE, False)):
+        with made.using([name]) as more, torch.inference_mode():
+            assert bool(made.model(torch.tensor([[1, 5]]), **more).logits.any()) != silent
+
+
 def test_a_batch_answers_as_one_by_one(both):
     together = both.answers(turns(), "one", most=12)
     alone = [both.answers([each], "one", most=12)[0] for each in turns()]

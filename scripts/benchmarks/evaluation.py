@@ -1,4 +1,4 @@
-"""Answers in batches, as evaluation asks them, against transformers' generate one by one, as the guide does."""
+"""Answers in batches, as evaluation asks them, against transformers' generate of the same model, one by one."""
 
 import time
 from collections.abc import Sequence

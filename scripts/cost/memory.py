@@ -22,8 +22,8 @@ SMALLEST_8BIT = 4096
 #: Python, torch and Axolotl before a model is loaded, on a CPU: measured, with the rows tokenised.
 PROCESS_CPU = 0.93 * GB
 #: Of what comes and goes in a step, glibc holds on to this share besides, because every batch has another shape.
-#: Fitted to a training of the embedded base in fp32 (peak 3.2 GB, planned 8 % above); two with CpuStep's own layers
-#: peaked at 3.14 and 3.15 GB (kpi, schema) and were planned 3 % above.
+#: Fitted to a training of the embedded base in fp32 (peak 3.2 GB, planned 8 % above); one with CpuStep's own layers
+#: peaked at 4.53 GB (unimed-attendant, 950 steps) and was planned 3 % below.
 LEFTOVERS_CPU = 0.7
 #: oneDNN compiles a bf16 kernel for each shape it meets and keeps 1,024 of them: measured, 0.9 MB each.
 KERNELS_CPU = 0.9 * GB

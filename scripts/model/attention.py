@@ -17,17 +17,18 @@ GROUPED = "grouped"
 def grouped(module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **rest) -> tuple:
     """As transformers' attention functions: query (rows, heads, new, size), key and value (rows, groups, all, size).
 
-    Gives (rows, new, heads, size) and no weights. More than one new token goes to scaled_dot_product_attention.
+    Gives (rows, new, heads, size) and no weights. More than one new token, and a mask that is added to the scores, go
+    to scaled_dot_product_attention.
     """
     rows, heads, new, size = query.shape
-    if new > 1 or rest.get("dropout"):
+    if new > 1 or rest.get("dropout") or (attention_mask is not None and attention_mask.dtype != torch.bool):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **rest)
     scores = query.reshape(rows, key.shape[1], -1, size) @ key.mT
     scores = scores.float().mul_(rest.get("scaling") or size**-0.5)
-    if attention_mask is not None:  # transformers' sdpa_mask: True where a key is seen
+    if attention_mask is not None:  # True where a key is seen
         scores = scores.masked_fill_(attention_mask.logical_not(), -torch.inf)
     mixed = scores.softmax(-1).to(value.dtype) @ value
-    return mixed.reshape(rows, 1, heads, size), None
+    return mixed.reshape(rows, 1, heads, -1), None
 
 
 AttentionInterface.register(GROUPED, grouped)

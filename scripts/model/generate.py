@@ -11,13 +11,14 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
+from peft.utils import ModulesToSaveWrapper
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.utils import logging
 
 from scripts.errors import UserError
 from scripts.model import attention, strict
 from scripts.model.mixed import Mixed
-from scripts.model.packed import pack
+from scripts.model.packed import pack, unpack
 from scripts.model.toolcall import OPEN
 
 logging.disable_progress_bar()
@@ -38,7 +39,8 @@ class Generator:
         self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
         if where == "cpu":
-            self.model.set_attn_implementation(attention.GROUPED)
+            if self.model.config._attn_implementation == "sdpa":  # where a model needs another, it stays
+                self.model.set_attn_implementation(attention.GROUPED)
             pack(self.model)
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
@@ -54,6 +56,9 @@ class Generator:
         else:
             self.model = PeftModel.from_pretrained(self.model, run, adapter_name=name).eval()
         self.model.to(self.model.dtype)
+        for module in self.model.modules():
+            if isinstance(module, ModulesToSaveWrapper):  # copies of packed layers, with weights of their own
+                unpack(module.modules_to_save)
         self.adapters.append(name)
         self.mixed = None
         self.judges[name] = strict.judge(run)

@@ -1,7 +1,8 @@
 """Frozen weights laid out as oneDNN reads them: what torch's `linear` does to a bf16 weight in every call on a CPU.
 
 Measured on two cores with avx512_bf16: products of 2 to 32 tokens, as in generation, take 0.5 to 0.8 of the time, those
-of 300, as in training, 0.92. The operators are those that torch.compile uses; the results are `linear`'s.
+of 300, as in training, 0.92. The operators are those that torch.compile uses; the results are `linear`'s. A packed
+weight is a copy: it costs as much memory again, and does not see it when the weight is changed.
 """
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 def packed(weight: Tensor) -> Tensor | None:
     """A copy of a matrix (out, in) for `product`; None where this dtype or device has no such layout."""
     if weight.dtype != torch.bfloat16 or weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return None
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return None
     return torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
 
@@ -27,6 +30,12 @@ def pack(model: torch.nn.Module) -> None:
         weight = packed(module.weight) if type(module) is torch.nn.Linear else None
         if weight is not None:
             module.forward = lambda x, weight=weight, bias=module.bias: product(x, weight, bias)
+
+
+def unpack(model: torch.nn.Module) -> None:
+    """Lets the linear layers of a model run on their own weights again."""
+    for module in model.modules():
+        vars(module).pop("forward", None)
 
 
 class Frozen:

@@ -14,7 +14,8 @@ def markdown(matrix: Matrix) -> str:
     parts = [
         "# Interference matrix",
         "",
-        f"Base: {matrix['base']}. At most {matrix['rows'] or 'all'} rows of a suite.",
+        f"Base: {matrix['base']}. At most {matrix['rows'] or 'all'} rows of a suite."
+        + f" SQL ran on {matrix.get('database')}." * bool(matrix.get("database")),
         "",
     ]
     parts += table(
