@@ -14,12 +14,12 @@ _PEOPLE = (
     "menin[oa]s?|soci[oa]s?|alun[oa]s?|usuari[oa]s?|"
     "terceir[oa]s?|fulan[oa]|cicran[oa]|beltran[oa]|cara|homem|parentes?|familiar|familiares|afilhad[oa]|madrinha|"
     "padrinho|inquilin[oa]|estagiari[oa]|senhora?|comadre|compadre|cuidadora?|bisav[oa]s?|bisnet[oa]s?|don[oa]s?|"
-    "pessoal d[aeo]"
+    "pessoal d[aeo]|idos[oa]s?|baba|pastora?|diarista|faxineir[oa]|zeladora?"
 )
 #: People who may just as well be mentioned for another reason: "o médico pediu um exame".
 _PROFESSIONS = (
     "funcionari[oa]s?|empregad[oa]s?|professora?|doutora?|medic[oa]|advogad[oa]|gerente|motorista|porteiro|sindic[oa]|"
-    "secretari[oa]|prefeit[oa]|politic[oa]|ator|atriz|cantora?|jogadora?|famos[oa]|presidente|governadora?|vereadora?|"
+    "secretari[oa]|dentista|prefeit[oa]|politic[oa]|ator|atriz|cantora?|jogadora?|famos[oa]|presidente|governadora?|vereadora?|"
     "deputad[oa]"
 )
 _WHOSE = (
@@ -56,7 +56,9 @@ OWN = re.compile(
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
-    rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro) d[aeo]s? (?:{_PROFESSIONS})\b"
+    rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
+    rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
+    r"|\bd[ae] quem me\b|\b(?:mainha|painho)\b"
     rf"|\bd[aeo] (?:meu|minha|noss[oa]) (?:{_PROFESSIONS})\b|\b(?:nao|n) (?:sou|e) eu\b"
     rf"|\b(?:exames?|atestados?|consultas marcadas) d[ao]s? (?!{_NOT_A_NAME}|meus?\b|minhas?\b)\w+"
     rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
