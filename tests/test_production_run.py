@@ -80,7 +80,7 @@ def test_both_llama_adapters_train_stack_and_merge(tmp_path: Path):
     (root / "configs/stacks/pair.yml").write_text(stack, encoding="utf-8")
     assert "error against the exact sum 0" in verb(root, "stack", "--stack", "pair")
     assert adapter_config(run_of(root, "pair"))["r"] == 64
-    assert "base loaded as float32" in verb(root, "merge", "--stack", "pair")
+    assert "pair-merged, in float32: logits differ" in verb(root, "merge", "--stack", "pair")
     verb(root, "verify", "--adapter", "pair-merged")
 
 
@@ -88,7 +88,7 @@ def test_both_llama_adapters_train_stack_and_merge(tmp_path: Path):
 def test_a_4_bit_adapter_merges_and_the_difference_is_stated(tmp_path: Path):
     root = small_bases.checkout(tmp_path, ("unimed-attendant",))
     verb(root, "train", "--adapter", "unimed")
-    assert "base loaded as 4-bit NF4" in verb(root, "merge", "--adapter", "unimed")
+    assert "attendant-merged, in 4-bit NF4: logits differ" in verb(root, "merge", "--adapter", "unimed")
 
 
 @pytest.mark.slow
