@@ -69,7 +69,7 @@ def verb(checkout: Path) -> Callable[..., subprocess.CompletedProcess]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """An outputs/ folder for the server: a toy base and three adapters over it."""
+    """An outputs/ folder for server and exports: a toy base and three adapters over it."""
     from toybase import write_adapter, write_base
 
     folder = tmp_path_factory.mktemp("outputs") / "toy"

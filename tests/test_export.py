@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 import pytest
 import yaml
-from toybase import write_adapter, write_base
+from toybase import write_adapter
 
 from scripts import export
 from scripts.errors import UserError
@@ -17,15 +17,6 @@ from scripts.model.modelfile import modelfile
 from scripts.paths import TEMPLATES
 from scripts.serve import catalog, vllm
 from scripts.serve.front import Settings
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("outputs") / "toy"
-    base = write_base(folder / "base")
-    for seed, name in enumerate(("schema", "kpi", "unimed-attendant"), 1):
-        write_adapter(folder / name, base, seed, rank=8 * seed)
-    return folder
 
 
 @pytest.fixture
