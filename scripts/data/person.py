@@ -12,7 +12,17 @@ from functools import cached_property
 from scripts.data import spoken
 
 #: Slots that have a canonical form, for the arguments of a call; and those drawn for a tool's result.
-CANONICAL = ("cpf", "slip_cpf", "birth", "slip_birth", "slip_year", "slip_day", "bad_birth")
+CANONICAL = (
+    "cpf",
+    "slip_cpf",
+    "wrong_cpf",
+    "birth",
+    "slip_birth",
+    "slip_year",
+    "slip_day",
+    "bad_birth",
+    "future_birth",
+)
 DRAWN = ("due", "amount")
 FIRST_YEAR, LAST_YEAR = 1930, 2024
 #: Digits of a wrong CPF and how often: one missing or one too many is what people do.
@@ -73,6 +83,8 @@ class Person:
         self.recipe, self.rng = recipe, rng
         self.cpf, self.slip_cpf = false_cpf(rng), false_cpf(rng)
         self.birth = birth_date(rng)
+        self.wrong_cpf = ""  # the digits that short_cpf or long_cpf wrote last
+        self.future_birth = self.birth
 
     @cached_property
     def first(self) -> str:
@@ -124,10 +136,14 @@ class Person:
     def _wrong_cpf(self, rng: random.Random, short: bool) -> str:
         weights = {length: weight for length, weight in WRONG_LENGTHS.items() if (length < 11) == short}
         length = int(weighted(weights, rng))
-        digits = "".join(str(rng.randrange(10)) for _ in range(length))
+        digits = self.wrong_cpf = "".join(str(rng.randrange(10)) for _ in range(length))
         if length in (6, 8):  # in one piece they would read as a date
             return spoken.CPFS["dotted"](digits, rng)
         return self._cpf(digits, rng)
+
+    def _future_birth(self, rng: random.Random) -> str:
+        self.future_birth = self.birth[0], self.birth[1], rng.randint(2030, 2099)
+        return self._date(self.future_birth, rng)
 
     def slot(self, name: str, rng: random.Random) -> str:
         """The slot as a person types it."""
@@ -161,7 +177,7 @@ WRITERS = {
     "slip_day": lambda p, rng: p._date(p.slip_day, rng),
     "year": lambda p, rng: str(p.birth[2]),
     "day": lambda p, rng: str(p.birth[0]),
-    "future_birth": lambda p, rng: p._date((p.birth[0], p.birth[1], rng.randint(2030, 2099)), rng),
+    "future_birth": lambda p, rng: p._future_birth(rng),
     "month_year": lambda p, rng: rng.choice(
         [f"{spoken.MONTHS[p.birth[1] - 1]} de {p.birth[2]}", f"{p.birth[1]:02}/{p.birth[2]}"]
     ),

@@ -28,7 +28,10 @@ _START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))", r"(?!\d|[a-z])"
 _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
 _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
-_LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}})(?!\d))")
+#: Where a CPF begins and ends: neither in a longer number, written in one ("056.469.540.50-66") or spelled out.
+_FIRST = r"(?<!\d)(?<!\d[.-])"
+_LAST = r"(?!\d)(?![.-](?!\d{1,2}[/.-]\d{1,2}[/.-])\d)(?!(?<=\d \d) +\d(?!\d))"
+_LOOSE = re.compile(rf"{_FIRST}(?=(\d(?:{_BETWEEN}\d){{10}}){_LAST})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -61,10 +64,7 @@ class Statements:
 
     def births(self) -> list[date]:
         """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
-        known = Known(asked_birth=True)
-        written = [found.value for found in dates(self.said, known)]
-        written += [value for found in _COMPACT.finditer(self.said) if (value := compact_date(found[0]))]
-        written = list(dict.fromkeys(written))[-_LAST_DATES:]
+        written = self._written()
         numbers = [int(found[0]) for found in _NUMBER.finditer(self.said)] if CORRECTION.search(self.text) else []
         numbers = list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
         mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
@@ -72,9 +72,28 @@ class Statements:
         real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]
         return [day for day in real if not self.own_birth(day)]
 
+    def cpf_refusal(self, value: object) -> str:
+        """Why what a tool is about to receive as the user's CPF can't be taken; empty where it can."""
+        if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
+            return "cpf_not_stated"
+        if len(value) != 11:
+            return "cpf_too_short" if len(value) < 11 else "cpf_too_long"
+        return self.own_cpf(value)
+
+    def birth_refusal(self, value: object) -> str:
+        """The same of a birth date as AAAAMMDD. Whoever wrote no date but one that no calendar has, meant that one."""
+        try:
+            refusal = self.own_birth(day_of(value))
+        except (ValueError, TypeError):
+            return "birth_date_does_not_exist"
+        if refusal != "birth_date_not_stated":
+            return refusal
+        written = self._written()
+        return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
+
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
-        pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(cpf) + r"(?!\d)")
+        pattern = re.compile(_FIRST + _BETWEEN.join(cpf) + _LAST)
         places = [found.span() for found in pattern.finditer(self.digits)]
         if not places:
             return "cpf_not_stated"
@@ -86,12 +105,20 @@ class Statements:
 
     def own_birth(self, birth: date) -> str:
         """Why this date can't be taken as the user's own birth date; empty where it can."""
+        if birth > date.today():
+            return "birth_date_in_the_future"
         places = list(self._dates(birth)) or list(self._corrected(birth))
         if not places:
             return "birth_date_not_stated"
         if all(self._others(*place) for place in places):
             return "birth_date_of_somebody_else"
         return ""
+
+    def _written(self) -> list[tuple[int, int, int]]:
+        """Year, month and day of the last dates written, whether the calendar has them or not."""
+        found = [each.value for each in dates(self.said, Known(asked_birth=True))]
+        found += [value for each in _COMPACT.finditer(self.said) if (value := compact_date(each[0]))]
+        return list(dict.fromkeys(found))[-_LAST_DATES:]
 
     def _others(self, start: int, end: int) -> bool:
         """Whether what stands here is said of somebody else: the nearest phrase before decides, or one right after."""

@@ -28,6 +28,7 @@ REFUSALS = {
     "cpf_of_somebody_else": "not_found",
     "second_cpf_not_claimed": "not_found",
     "birth_date_not_stated": "not_found",
+    "birth_date_in_the_future": "not_found",
     "birth_date_of_somebody_else": "not_found",
     "other_subject": "not_found",
     "too_long": "timeout",
