@@ -15,6 +15,8 @@ from scripts.data import lock, similarity, spoken
 from scripts.data.build import build
 from scripts.data.variety import mask, measure, utterances
 from scripts.errors import UserError
+from scripts.model.strict import Judge
+from scripts.model.toolcall import text_of
 from scripts.paths import DATASETS, ROOT
 
 SMALL = Path("tests/valid/recipe/small.yml")
@@ -154,9 +156,8 @@ def attendant(tmp_path_factory) -> Path:
 
 def test_the_attendant_has_the_size_that_the_guide_asks_for(attendant):
     train, evaluation = rows_of(attendant / "train.jsonl"), rows_of(attendant / "eval.jsonl")
-    called = sum(any(m.get("tool_calls") for m in row["messages"]) for row in train)
-    # 24 % of the rows call the tool, and they are long ones: with 33 % calls were not more often right.
-    assert len(train) >= 10_000 and 0.2 <= called / len(train) <= 0.5
+    called = sum(lock.calls(row) > 0 for row in train)
+    assert len(train) >= 10_000 and 0.3 <= called / len(train) <= 0.5
     assert min(Counter(row["kind"] for row in train).values()) >= 500
     expects = Counter(key for row in evaluation for key in row["expect"])
     assert expects["tool_call"] >= 260 and expects["asks"] >= 140 and expects["no_call"] >= 150
@@ -212,7 +213,7 @@ def test_calls_are_made_of_what_the_client_said(attendant):
         said = ""
         for message in row["messages"]:
             said += "\n" + message["content"] if message["role"] == "user" else ""
-            for call in message.get("tool_calls", ()):
+            for call in message.get("tool_calls", ()) if message.get("train", True) else ():
                 arguments = json.loads(call["function"]["arguments"])
                 if not re.search(r"(zero|dois|tr[eêÊ]s|quatro|cinco|meia|sete|oito|nove) ", said.lower()):
                     assert arguments["cpf"] in re.sub(r"\D", "", said), said
@@ -221,6 +222,22 @@ def test_calls_are_made_of_what_the_client_said(attendant):
                     assert arguments["data_nascimento"] == dates(said)[-1], said
                     checked["date"] += 1
     assert checked["cpf"] > 5000 and checked["date"] > 2000
+
+
+def test_refused_calls_are_refused_in_the_words_of_the_rows(attendant):
+    judge = Judge([attendant])
+    same = Counter()
+    for row in rows_of(attendant / "train.jsonl"):
+        if row["kind"] == "refused_call":
+            *before, call, result, _ = row["messages"]
+            assert call["train"] is False
+            told, written = (
+                json.loads(judge.refused(text_of(call), before)[1]["content"]),
+                json.loads(result["content"]),
+            )
+            theirs = {"cpf_of_somebody_else", "birth_date_of_somebody_else"}
+            same[told == written or bool(theirs & {*told.values()} and theirs & {*written.values()})] += 1
+    assert same[False] < 0.05 * same.total() and same.total() > 1000, same
 
 
 def test_answers_are_few_and_wrong_data_never_call(attendant):

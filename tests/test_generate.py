@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from scripts.errors import UserError
 from scripts.model import generate, strict
-from scripts.model.toolcall import OPEN
+from scripts.model.toolcall import OPEN, text_of
 
 ASKED = ["oi", "qual é a capital da França?", "meu cpf é 123", "conte até dez, por favor", "a", "b c d e f g h"]
 
@@ -163,7 +163,10 @@ def test_without_tools_nothing_is_judged(tmp_path: Path):
 
 
 def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
-    both.judges["one"] = SimpleNamespace(allows=lambda *_: False, choices=lambda *_: [])
+    why = [{"role": "assistant", "content": "kicks"}, {"role": "tool", "content": "{}"}]
+    both.judges["one"] = SimpleNamespace(
+        allows=lambda *_: False, choices=lambda *_: [], refused=lambda draft, said: why[: 2 * (said != turns()[0])]
+    )
     plain = both.answers(turns(), "two", most=4)
     assert not both.drafts
     texts = both.answers(turns(), "one", most=4)
@@ -171,6 +174,35 @@ def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
     first = both.tokenizer.encode(OPEN, add_special_tokens=False)[0]
     assert plain == both.answers(turns(), "two", most=4)
     assert all(not text.startswith(both.tokenizer.decode([first])) for text in texts)
+    told = [turns()[0], *([*messages, *why] for messages in turns()[1:])]  # the first has no reason to be told
+    assert texts == both.answers(told, "one", most=4, barred=True)
+    endless = [{"role": "user", "content": "kicks " * (both.model.config.max_position_embeddings - 12)}]
+    assert both.told("one", "", endless) == endless  # no room for a reason
+
+
+@pytest.mark.parametrize(
+    ("said", "cpf", "born", "reasons"),
+    [
+        ("cpf 123.456.789-0, nasci em 5/3/85", "1234567890", "19850305", {"cpf": "cpf_too_short"}),
+        ("cpf 123.456.789-012, nasci em 5/3/85", "123456789012", "19850305", {"cpf": "cpf_too_long"}),
+        ("cpf 123.456.789-012, nasci em 5/3/85", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
+        ("cpf 12345678901, 31/02/1985", "12345678901", "19850231", {"born": "birth_date_does_not_exist"}),
+        ("cpf 12345678901, 31/02/1985", "12345678901", "19850228", {"born": "birth_date_does_not_exist"}),
+        ("cpf 12345678901, 5/3/2085", "12345678901", "20850305", {"born": "birth_date_in_the_future"}),
+        ("cpf 12345678901, março de 85", "12345678901", "19850301", {"born": "birth_date_not_stated"}),
+        ("o cpf da minha mãe é 12345678901", "12345678901", "19850305",
+         {"cpf": "cpf_of_somebody_else", "born": "birth_date_not_stated"}),
+        ("quero ver meu plano", "12345678901", "x", {"cpf": "cpf_not_stated", "born": "birth_date_does_not_exist"}),
+    ],
+)  # fmt: skip
+def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, born, reasons):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    judge, turns, draft = strict.judge(tmp_path), [{"role": "user", "content": said}], drafted(cpf, born)
+    assert not judge.allows(draft, turns) and not judge.choices(draft, turns)
+    call, error = judge.refused(draft, turns)
+    assert text_of(call) == draft
+    assert error["role"] == "tool" and json.loads(error["content"]) == {"status": "error"} | reasons
+    assert judge.refused(draft[:40], turns) == [], "what can't be read has no reason to tell"
 
 
 STATED = [

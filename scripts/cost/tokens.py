@@ -95,7 +95,7 @@ def messages(contents: Iterable[bytes], files: Iterable[Path]) -> list[list[dict
     return found
 
 
-def count(rows: Iterable[list[dict]], text: str, special: dict, tokenizer: Path) -> tuple[list[int], list[int]]:
+def count(rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path) -> tuple[list[int], list[int]]:
     """Tokens and trained tokens of each row.
 
     A special token is one token and ends a piece of text; pieces repeat, so each is split once.
@@ -104,10 +104,18 @@ def count(rows: Iterable[list[dict]], text: str, special: dict, tokenizer: Path)
     opening = template.render(text, [], special | {"bos_token": ""}, prompt=True)
     rendered = [template.render(text, each, special) for each in rows]
     pieces = [SPECIAL.split(each) for each in rendered]
-    answers = [[part.split(end, 1)[0] for part in each.split(opening)[1:]] for each in rendered]
+    answers = [
+        [part.split(end, 1)[0] for part, taught in zip(each.split(opening)[1:], learned(row), strict=True) if taught]
+        for each, row in zip(rendered, rows, strict=True)
+    ]
     sizes = sizes_of({piece for group in (*pieces, *answers) for piece in group}, tokenizer)
     lengths = [sum(sizes[piece] for piece in each) + len(each) - 1 for each in pieces]
     return lengths, [sum(sizes[answer] + 1 for answer in each) for each in answers]
+
+
+def learned(row: Iterable[dict]) -> list[bool]:
+    """Of each assistant's turn whether it is trained."""
+    return [turn.get("train", True) for turn in row if turn["role"] == "assistant"]
 
 
 def sizes_of(pieces: set[str], tokenizer: Path) -> dict[str, int]:
@@ -135,7 +143,7 @@ def from_characters(config: dict, files: Sequence[Path], characters: float) -> R
 
 def answered(row: list[dict], size: Callable[[str], int]) -> int:
     """Estimated tokens of a row's answers and calls."""
-    answers = [each for each in row if each["role"] == "assistant"]
+    answers = [each for each in row if each["role"] == "assistant" and each.get("train", True)]
     return sum(size((each.get("content") or "") + json.dumps(each.get("tool_calls") or "")) for each in answers)
 
 

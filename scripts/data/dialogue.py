@@ -96,10 +96,11 @@ class Writer:
         if role == "user":
             pieces = expand(_parsed(what), self.lists, person.slot, rng)
             return {"role": "user", "content": self.noise.apply(pieces, mood, rng)}
-        if role == "call":
+        if role in ("call", "refused"):
             call = self._call(what, person)
             function = {"name": call["name"], "arguments": json.dumps(call["arguments"], ensure_ascii=False)}
-            return {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
+            made = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
+            return made if role == "call" else made | {"train": False}
         if role == "result":
             result = rng.choice(self.recipe["results"][what])
             filled = {key: self._filled(text, person, rng) for key, text in result.items()}

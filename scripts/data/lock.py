@@ -39,8 +39,8 @@ def texts_of(message: dict) -> list[str]:
 
 
 def calls(row: dict) -> int:
-    """How many tool calls a row has."""
-    return sum(len(message.get("tool_calls") or []) for message in row["messages"])
+    """How many tool calls a row teaches."""
+    return sum(len(m.get("tool_calls") or []) for m in row["messages"] if m.get("train", True))
 
 
 def lock(folder: Path, train: Sequence[dict], evaluation: Sequence[dict], texts: Mapping[str, str]) -> dict:

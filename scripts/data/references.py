@@ -7,7 +7,7 @@ from scripts.data.person import CANONICAL, DRAWN, WRITERS
 from scripts.data.phrasing import PhrasingError, lines, names, parse
 from scripts.errors import Problem, suggestion
 
-_SECTION_OF = {"bot": "answers", "call": "calls", "result": "results"}
+_SECTION_OF = {"bot": "answers", "call": "calls", "refused": "calls", "result": "results"}
 
 
 def problems(documents: list[Document], recipe: Mapping) -> list[Problem]:

@@ -81,8 +81,8 @@ class Generator:
     ) -> list[str]:
         """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
 
-        `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more where its
-        call is not allowed (see strict.py); `drafts` keeps what it had written.
+        `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more, and told
+        why, where its call is not allowed (see strict.py); `drafts` keeps what it had written.
         """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
         prompts = [self.prompt(messages) for messages in conversations]
@@ -102,9 +102,8 @@ class Generator:
             texts[row] = self.choice(names[row], texts[row], conversations[row])
         empty = [row for row in misfit if not texts[row]]
         if empty:
-            again = self.answers(
-                [conversations[row] for row in empty], [names[row] for row in empty], most, barred=True
-            )
+            told = [self.told(names[row], drafts[row], conversations[row]) for row in empty]
+            again = self.answers(told, [names[row] for row in empty], most, barred=True)
             for row, text in zip(empty, again, strict=True):
                 texts[row] = text
         self.drafts = drafts
@@ -119,6 +118,15 @@ class Generator:
         """In a refused call's place the likeliest that is allowed; empty where none is."""
         calls = self.judges[name].choices(text, messages)
         return self.likeliest(self.prompt(messages), calls, name) if len(calls) > 1 else "".join(calls)
+
+    def told(self, name: str, draft: str, messages: list[dict]) -> list[dict]:
+        """The conversation with the refused call and why it was refused; as it is where they don't fit any more."""
+        longer = [*messages, *self.judges[name].refused(draft, messages)]
+        try:
+            self.prompt(longer)
+        except UserError:
+            return messages
+        return longer
 
     @torch.inference_mode()
     def likeliest(self, prompt: list[int], texts: list[str], name: str) -> str:
@@ -146,9 +154,9 @@ class Generator:
                 yield held
                 held = ""
         if held and not self.allowed(adapter, held, messages):
-            held = self.choice(adapter, held, messages)
+            draft, held = held, self.choice(adapter, held, messages)
             if not held:
-                yield from self.pieces(messages, adapter, most, barred=True)
+                yield from self.pieces(self.told(adapter, draft, messages), adapter, most, barred=True)
         if held:
             yield held
 

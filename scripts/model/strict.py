@@ -3,8 +3,8 @@
 The tool, not the model, judges what is valid: eleven digits, a day that exists. An argument that tools.json marks with
 `x-stated` (`cpf` or `birth`) must be a value that the user gave as their own in this conversation, by the same rules as
 the executor that consults (scripts/data/statements.py). Where the model's draft is refused, the model chooses: the
-likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, its next-best
-answer without a call. The evaluation keeps the draft and gives the figures of both.
+likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, what it says
+when it is told why, as a tool tells an error. The evaluation keeps the draft and gives the figures of both.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scripts.data import ownership, statements
 from scripts.data.gates import tool_schemas
-from scripts.data.statements import Statements, day_of
+from scripts.data.statements import Statements
 from scripts.errors import UserError
 from scripts.model.toolcall import OPEN, canonical, message_of, strict_json, text_of
 
@@ -23,11 +23,8 @@ from scripts.model.toolcall import OPEN, canonical, message_of, strict_json, tex
 NAME = "tools.json"
 #: By an argument's mark: the values, as the tool takes them, that the user stated; and why one can't be taken, or "".
 STATED = {
-    "cpf": (Statements.cpfs, Statements.own_cpf),
-    "birth": (
-        lambda said: [f"{day:%Y%m%d}" for day in said.births()],
-        lambda said, value: said.own_birth(day_of(value)),
-    ),
+    "cpf": (Statements.cpfs, Statements.cpf_refusal),
+    "birth": (lambda said: [f"{day:%Y%m%d}" for day in said.births()], Statements.birth_refusal),
 }
 #: More choices than this are no choice: somebody pasted a list.
 MOST = 12
@@ -46,7 +43,29 @@ class Judge:
         calls = message_of(text).get("tool_calls") or []
         if not calls and text.lstrip().startswith(OPEN):
             return False
-        return all(self._fits(call["function"], messages) for call in calls)
+        return not any(self.refusals(call["function"], messages) for call in calls)
+
+    def refused(self, text: str, messages: Sequence[dict]) -> list[dict]:
+        """What the model reads before it answers instead: its call and a tool's error; none if no single call is read.
+
+        No client sees them: they are no part of the conversation.
+        """
+        message = message_of(text)
+        calls = message.get("tool_calls") or []
+        if len(calls) != 1:
+            return []
+        error = {"status": "error"} | self.refusals(calls[0]["function"], messages)
+        return [message, {"role": "tool", "content": canonical(error)}]
+
+    def refusals(self, function: dict, messages: Sequence[dict]) -> dict[str, str]:
+        """Why a call may not be issued, by argument; empty where it may."""
+        if function["name"] not in self.schemas:
+            return {"error": "unknown_tool"}
+        arguments, stated = strict_json(function["arguments"]), self.stated[function["name"]]
+        said = Statements(messages) if stated else None
+        reasons = {name: STATED[kind][1](said, arguments[name]) for name, kind in stated.items() if name in arguments}
+        found = {name: reason for name, reason in reasons.items() if reason}
+        return found or ({} if self._valid(function) else {"error": "invalid_arguments"})
 
     def choices(self, text: str, messages: Sequence[dict]) -> list[str]:
         """The refused call with each set of arguments that the user stated; none where nothing fits.
@@ -71,14 +90,6 @@ class Judge:
     def _valid(self, function: dict) -> bool:
         schema = self.schemas.get(function["name"])
         return schema is not None and schema.is_valid(strict_json(function["arguments"]))
-
-    def _fits(self, function: dict, messages: Sequence[dict]) -> bool:
-        if not self._valid(function):
-            return False
-        arguments, stated = strict_json(function["arguments"]), self.stated[function["name"]]
-        said = Statements(messages) if stated else None
-        given = {name: kind for name, kind in stated.items() if name in arguments}
-        return not any(STATED[kind][1](said, arguments[name]) for name, kind in given.items())
 
 
 def marks(parameters: dict) -> dict[str, str]:

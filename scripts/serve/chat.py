@@ -93,14 +93,23 @@ class Service:
         judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
         if judge and turn.held and not await asyncio.to_thread(judge.allows, turn.held, said):
             calls = await asyncio.to_thread(judge.choices, turn.held, said)
+            draft = turn.held
             turn.held = await self._chosen(request.options, prompt, weights, calls, answer) if calls else ""
             if not calls and not (turn.message["content"] or "").strip():
+                told = await self._told(request, prompt, [*said, *judge.refused(draft, said)])
                 barred = request.options | {"logit_bias": [[self.prompts.opening, False]]}
-                async for delta in self._turn(barred, prompt, weights, turn, answer):
+                async for delta in self._turn(barred, told, weights, turn, answer):
                     yield delta
                 turn.held = turn.held if await asyncio.to_thread(judge.allows, turn.held, said) else ""
         for delta in turn.end():
             yield delta
+
+    async def _told(self, request: ChatRequest, prompt: list[int], messages: list[dict]) -> list[int]:
+        """The prompt with a refused call and why it was refused; the prompt as it was where they don't fit any more."""
+        try:
+            return await self._fitting(request, messages)
+        except BadRequest:
+            return prompt
 
     async def _turn(self, options: dict, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
         """Deltas of what is generated, but for a call at its end, which `turn` holds."""
