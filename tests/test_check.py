@@ -152,6 +152,23 @@ def test_rows_are_looked_at(copy):
     assert "train.jsonl:1:" not in found
 
 
+def test_a_turn_that_is_not_to_be_learned_needs_its_key_in_the_config(copy):
+    call = {"type": "function", "function": {"name": "unimed_consult", "arguments": '{"cpf": "1"}'}}
+    told = [{"role": "tool", "content": '{"status": "error"}'}, {"role": "assistant", "content": "Faltam números."}]
+    row = {"messages": [ROW["messages"][0], {"role": "assistant", "tool_calls": [call], "train": False}, *told]}
+    (copy / "datasets/unimed-attendant/train.jsonl").write_text(json.dumps(row) + "\n")
+    config = copy / "configs/unimed-attendant.yml"
+    assert "all right" in check(copy, ADAPTER="unimed").stdout
+    config.write_text(re.sub(r" +message_field_training.*\n", "", config.read_text()))
+    found = check(copy, ADAPTER="unimed").stdout
+    assert "$.datasets[0]: turns of datasets/unimed-attendant/train.jsonl have `train: false`" in found
+    assert "message_field_training: train" in found
+    row["messages"][1]["train"] = True
+    (copy / "datasets/unimed-attendant/train.jsonl").write_text(json.dumps(row) + "\n")
+    found = check(copy, ADAPTER="unimed").stdout
+    assert "train.jsonl:1: $.messages[1].tool_calls[0].function.arguments" in found and "$.datasets" not in found
+
+
 def test_tokens_are_counted_where_the_tokenizer_is(tmp_path, monkeypatch):
     from tokenizers import Tokenizer, models, pre_tokenizers
 

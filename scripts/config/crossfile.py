@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ TOKENS = {
     "outputs/smollm2-135m-instruct/base": ("<|im_end|>", ("<|endoftext|>",)),
 }
 PLUGIN = re.compile(r"^class (\w+)\(BasePlugin\)", re.MULTILINE)
+UNLEARNED = re.compile(rb'"train"\s*:\s*false')
 LEAST = 1.8  # bytes of a row, its JSON included, to a token: no row that is shorter needs counting
 CHARACTERS = 2.0  # of Portuguese to a token: fewer than any of these tokenizers has (2.07), to estimate high
 
@@ -31,6 +33,9 @@ def adapter_problems(document: Document) -> Iterator[Problem]:
     for key in ("datasets", "test_datasets"):
         for index, each in enumerate(config.get(key, ())):
             yield from data_problems(document, f"$.{key}[{index}].path", each["path"])
+            if "message_field_training" not in each and has_unlearned(ROOT / each["path"]):
+                message = f"turns of {each['path']} have `train: false`, and Axolotl would train them"
+                yield document.problem(f"$.{key}[{index}]", message, "message_field_training: train")
     yield from run_problems(document, config)
 
 
@@ -42,6 +47,12 @@ def data_problems(document: Document, path: str, file: str) -> Iterator[Problem]
     elif not target.exists() and not (target.parent / "recipe.yml").exists():
         near = suggestion(file, [shown(each) for each in DATASETS.glob("*/*.jsonl")])
         yield document.problem(path, f"{file}: no such file, and no recipe.yml beside it to build it from", near)
+
+
+def has_unlearned(file: Path) -> bool:
+    """Whether a turn of these rows is to be kept out of the loss."""
+    with open(file, "rb") if file.is_file() else nullcontext(()) as lines:
+        return any(UNLEARNED.search(line) for line in lines)
 
 
 def run_problems(document: Document, config: dict) -> Iterator[Problem]:
