@@ -249,6 +249,7 @@ def test_a_broken_back_end_is_an_answer_and_the_log_has_no_personal_data(caplog)
             raise RuntimeError(f"timeout for {cpf}")
 
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "executor")  # scripts/serve/local.py sets it higher
     said = user("meu cpf é 12345678901, nasci em 15/06/1985")
     assert refusal(Executor(Broken(), TOOLS), call(*OWN), said, conversation="84999990000") == "unavailable"
     for function in (call(*OWN), call(*OTHER), {"name": OWN[0], "arguments": OWN[0]}):
