@@ -1,5 +1,9 @@
 """make train-all: every adapter, in turn or on Ray; one that fails is told and does not stop the others."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from scripts import train_all
@@ -45,6 +49,8 @@ def test_two_workers_of_a_local_ray_run_at_the_same_time(monkeypatch, tmp_path, 
     pytest.importorskip("ray", reason="ray is an extra: requirements/gpu.txt")
     monkeypatch.setenv("MARKS", str(tmp_path))
     monkeypatch.setattr(train_all, "train", meet)
+    # Ray's workers import what they run by its name.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     results = train_all.on_ray(["kpi", "schema"], "cpu")
     assert {name: code for name, (code, _) in results.items()} == {"kpi": 0, "schema": 0}
     assert "met" in capsys.readouterr().out
@@ -52,10 +58,6 @@ def test_two_workers_of_a_local_ray_run_at_the_same_time(monkeypatch, tmp_path, 
 
 def meet(name, chosen, threads, told=True):
     """Leaves a mark and waits for the second one."""
-    import os
-    import time
-    from pathlib import Path
-
     folder = Path(os.environ["MARKS"])
     (folder / name).touch()
     until = time.monotonic() + 60
