@@ -230,7 +230,7 @@ def test_refused_calls_are_refused_in_the_words_of_the_rows(attendant):
     for row in rows_of(attendant / "train.jsonl"):
         if row["kind"] == "refused_call":
             *before, call, result, _ = row["messages"]
-            assert call["train"] is False
+            assert call["train"] is False and not judge.choices(text_of(call), before), before
             told, written = (
                 json.loads(judge.refused(text_of(call), before)[1]["content"]),
                 json.loads(result["content"]),

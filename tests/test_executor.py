@@ -271,6 +271,8 @@ def test_a_broken_back_end_is_an_answer_and_the_log_has_no_personal_data(caplog)
         "um ",
         "\n",
         "sou ",
+        "janeiro ",
+        "31 de fevereiro de 1985 ",
     ],
 )
 def test_long_user_texts_are_judged_in_time(unit):
@@ -279,7 +281,28 @@ def test_long_user_texts_are_judged_in_time(unit):
     stated = Statements(said)
     stated.own_cpf(OWN[0])
     stated.own_birth(date(1985, 6, 15))
+    stated.birth_refusal("19850231")
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("said", "own"),
+    [
+        ("cpf 12345678901.15 de junho de 1985", True),
+        ("15/06/1985-12345678901", True),
+        ("1-12345678901, nasci em 15/06/1985", True),
+        ("cpf 123.456.789-01-15/06/1985", True),
+        ("cpf 12345678901.1985-06-15", True),
+        ("cpf 12345678901.84999990000", True),
+        ("1 2 3 4 5 6 7 8 9 0 1 um abraço", True),
+        ("cpf 123.456.789-01.", True),
+        ("cpf 123.456.789-01-46", False),
+        ("cpf 12345678901-46, nasci em 15/06/1985", False),
+        ("cpf 123456789012", False),
+    ],
+)
+def test_a_cpf_ends_where_its_number_ends(said, own):
+    assert (not Statements(user(said)).own_cpf("12345678901")) is own
 
 
 def test_a_conversation_too_long_to_judge_is_refused():

@@ -176,8 +176,10 @@ def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
     assert all(not text.startswith(both.tokenizer.decode([first])) for text in texts)
     told = [turns()[0], *([*messages, *why] for messages in turns()[1:])]  # the first has no reason to be told
     assert texts == both.answers(told, "one", most=4, barred=True)
-    endless = [{"role": "user", "content": "kicks " * (both.model.config.max_position_embeddings - 12)}]
-    assert both.told("one", "", endless) == endless  # no room for a reason
+    left = both.model.config.max_position_embeddings - len(both.prompt([*turns()[0], *why])) - 20
+    endless = [{"role": "user", "content": "kicks" + " kicks" * left}]
+    assert both.told("one", "", endless, most=4) == [*endless, *why]
+    assert both.told("one", "", endless, most=40) == endless  # no room for a reason
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,13 @@ def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
         ("cpf 12345678901, março de 85", "12345678901", "19850301", {"born": "birth_date_not_stated"}),
         ("o cpf da minha mãe é 12345678901", "12345678901", "19850305",
          {"cpf": "cpf_of_somebody_else", "born": "birth_date_not_stated"}),
-        ("quero ver meu plano", "12345678901", "x", {"cpf": "cpf_not_stated", "born": "birth_date_does_not_exist"}),
+        ("quero ver meu plano", "12345678901", "x", {"cpf": "cpf_not_stated", "born": "birth_date_not_stated"}),
+        ("cpf 12345678901, março de 85", "12345678901", "19850300", {"born": "birth_date_not_stated"}),
+        ("cpf 12345678901, 33 de abril de 82", "12345678901", "19820433", {"born": "birth_date_does_not_exist"}),
+        ("cpf 12345678901", "12345678901", [1, 9, 8, 5, 0, 3, 0, 5], {"born": "birth_date_not_stated"}),
+        ("449.1.24-5 / 29/09/1975", "4491245", "19750929", {"cpf": "cpf_too_short"}),
+        ("70290990820-69, nasci em 5/3/85", "7029099082069", "19850305", {"cpf": "cpf_too_long"}),
+        ("cpf 12345678901", "12345678901", "<|im_end|>", {"born": "birth_date_not_stated"}),
     ],
 )  # fmt: skip
 def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, born, reasons):
@@ -200,7 +208,7 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
     judge, turns, draft = strict.judge(tmp_path), [{"role": "user", "content": said}], drafted(cpf, born)
     assert not judge.allows(draft, turns) and not judge.choices(draft, turns)
     call, error = judge.refused(draft, turns)
-    assert text_of(call) == draft
+    assert text_of(call) == draft.replace("<|", r"\u003c|") and "<" not in json.dumps(call)
     assert error["role"] == "tool" and json.loads(error["content"]) == {"status": "error"} | reasons
     assert judge.refused(draft[:40], turns) == [], "what can't be read has no reason to tell"
 

@@ -14,6 +14,8 @@ _DATE = re.compile(
     r"(?<![\d./-])(?:(\d{1,2})( ?[/.\- ] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
 )
 _DO = re.compile(r"(?<!\d)(\d{1,2})(?:\s+d[eo]\s+|[/.-])(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
+#: Characters before a month's name in which its day stands.
+_NEAR = 60
 _DAY = r"(\d{1,2}|primeiro|trinta(?: e um)?|vinte(?: e \w+)?|[^\W\d_]{2,10})"
 _BEFORE_MONTH = re.compile(rf"(?:^|(?<=\W)){_DAY}\s*[º°ª]?\s*(?:\bde\b|\bdo\b|[/.-])?\s*$", re.IGNORECASE)
 _YEAR = re.compile(
@@ -55,7 +57,8 @@ def dates(text: str, known: Known) -> Iterator[Finding]:
 def _with_month(text: str, known: Known) -> Iterator[Finding]:
     for match in re.finditer(r"[^\W\d_]{3,11}", text):
         month = month_of(match[0])
-        before = _BEFORE_MONTH.search(text[: match.start()]) if month else None
+        low = max(0, match.start() - _NEAR)  # a text of nothing but months must not take its length's square
+        before = _BEFORE_MONTH.search(text[low : match.start()]) if month else None
         beside = (before[0] + text[match.end() : match.end() + 4]).lower() if before else ""
         if names.fold(match[0]) == "dez" and re.search(r"\bdo\s*$|\sdo\s", beside):
             continue  # ten, not December
@@ -67,7 +70,7 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
         end = after.end(1) if after[1].isdigit() else after.start(1) + (_year_end(run) if run else 0)
         year = year_of(text[after.start(1) : end])
         if day and year:
-            yield from _date(text, (before.start(1), end), (year, month, day), known)
+            yield from _date(text, (low + before.start(1), end), (year, month, day), known)
 
 
 def _year_end(run: list[numerals.Spoken]) -> int:

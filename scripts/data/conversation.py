@@ -9,6 +9,8 @@ _NAMES = {"s": "system", "u": "user", "a": "assistant", "c": "assistant with too
 def roles(row: dict, evaluation: bool) -> Iterator[tuple[str, str]]:
     """Roles out of order, results without a call, calls without a result, and a wrong end."""
     messages = row["messages"]
+    if not messages[-1].get("train", True):
+        yield f"$.messages[{len(messages) - 1}].train", "a row ends in a turn that is learned"
     letters = "".join("c" if "tool_calls" in each else each["role"][0] for each in messages)
     if (letters in ("ua", "uc", "uaua") and not evaluation and "expect" not in row) or (
         letters == "u" and evaluation and "expect" in row

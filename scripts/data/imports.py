@@ -86,7 +86,7 @@ def tidy(messages: list[Mapping]) -> list[dict]:
     return merged
 
 
-_KEPT = {"role", "content", "tool_calls", "tool_call_id", "name"}
+_KEPT = {"role", "content", "tool_calls", "tool_call_id", "name", "train"}
 
 
 def _records(file: Path) -> Read:

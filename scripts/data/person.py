@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from scripts.data import spoken
+from scripts.errors import UserError
 
 #: Slots that have a canonical form, for the arguments of a call; and those drawn for a tool's result.
 CANONICAL = (
@@ -83,8 +84,8 @@ class Person:
         self.recipe, self.rng = recipe, rng
         self.cpf, self.slip_cpf = false_cpf(rng), false_cpf(rng)
         self.birth = birth_date(rng)
-        self.wrong_cpf = ""  # the digits that short_cpf or long_cpf wrote last
-        self.future_birth = self.birth
+        self.wrong_cpf: str | None = None  # the digits that short_cpf or long_cpf wrote last
+        self.future_birth: spoken.Date | None = None
 
     @cached_property
     def first(self) -> str:
@@ -153,6 +154,8 @@ class Person:
     def canonical(self, name: str) -> str:
         """Digits of a CPF, YYYYMMDD of a date."""
         value = getattr(self, name)
+        if value is None:
+            raise UserError(f"a call has {name}, which no turn before it has said", next="mend the flow in the recipe")
         return value if isinstance(value, str) else f"{value[2]:04}{value[1]:02}{value[0]:02}"
 
 

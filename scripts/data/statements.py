@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from types import SimpleNamespace
 
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
@@ -24,14 +25,13 @@ _DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
 _DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
 _BETWEEN = r"(?:[\s.,/_-]|\b(?:ponto|traco|tracinho|hifen|barra|espaco)\b){0,12}"
 _LINK = r"(?:(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d))"
-_START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))", r"(?!\d|[a-z])"
+_START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))(?<!vinte e )(?<!trinta e )", r"(?!\d|[a-z])"
 _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
 _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
-#: Where a CPF begins and ends: neither in a longer number, written in one ("056.469.540.50-66") or spelled out.
-_FIRST = r"(?<!\d)(?<!\d[.-])"
-_LAST = r"(?!\d)(?![.-](?!\d{1,2}[/.-]\d{1,2}[/.-])\d)(?!(?<=\d \d) +\d(?!\d))"
-_LOOSE = re.compile(rf"{_FIRST}(?=(\d(?:{_BETWEEN}\d){{10}}){_LAST})")
+#: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
+_END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
+_LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -84,17 +84,25 @@ class Statements:
         """The same of a birth date as AAAAMMDD. Whoever wrote no date but one that no calendar has, meant that one."""
         try:
             refusal = self.own_birth(day_of(value))
-        except (ValueError, TypeError):
-            return "birth_date_does_not_exist"
+        except ValueError:
+            refusal = "birth_date_not_stated"
+            if isinstance(value, str) and re.fullmatch("[0-9]{8}", value):
+                year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
+                if any(self._dates(SimpleNamespace(year=year, month=month, day=day))):
+                    return "birth_date_does_not_exist"
         if refusal != "birth_date_not_stated":
             return refusal
         written = self._written()
         return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
 
+    def wrong_cpf(self, value: object) -> bool:
+        """Whether the user wrote a number of another length than a CPF's, which is this one."""
+        digits = isinstance(value, str) and value.isascii() and value.isdigit()
+        return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value))
+
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
-        pattern = re.compile(_FIRST + _BETWEEN.join(cpf) + _LAST)
-        places = [found.span() for found in pattern.finditer(self.digits)]
+        places = self._places(cpf)
         if not places:
             return "cpf_not_stated"
         if any(self._others(*place) for place in places):
@@ -113,6 +121,11 @@ class Statements:
         if all(self._others(*place) for place in places):
             return "birth_date_of_somebody_else"
         return ""
+
+    def _places(self, digits: str) -> list[tuple[int, int]]:
+        """Where the text has this number, however it is parted."""
+        pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(digits) + _END_OF_CPF)
+        return [found.span() for found in pattern.finditer(self.digits)]
 
     def _written(self) -> list[tuple[int, int, int]]:
         """Year, month and day of the last dates written, whether the calendar has them or not."""
@@ -177,7 +190,7 @@ class Statements:
 
 def day_of(text: str) -> date:
     """The date of AAAAMMDD, as the tool takes it; ValueError where it is none."""
-    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+    if not isinstance(text, str) or len(text) != 8 or not (text.isascii() and text.isdigit()):
         raise ValueError("AAAAMMDD")
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
@@ -219,6 +232,8 @@ def _other_month(found: re.Match, birth: date) -> bool:
 
 def _is_month(word: str, month: int) -> bool:
     """Whether the word is that month's name, its first three letters, or the name with a slip of the finger."""
+    if not 1 <= month <= 12:  # of a date that no calendar has
+        return False
     name = _FOLDED_MONTHS[month - 1]
     if word == name or word == name[:3]:
         return True

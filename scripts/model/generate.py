@@ -19,7 +19,7 @@ from scripts.errors import UserError
 from scripts.model import attention, strict
 from scripts.model.mixed import Mixed
 from scripts.model.packed import pack, unpack
-from scripts.model.toolcall import OPEN
+from scripts.model.toolcall import OPEN, message_of
 
 logging.disable_progress_bar()
 #: The name that asks the base alone.
@@ -102,10 +102,11 @@ class Generator:
             texts[row] = self.choice(names[row], texts[row], conversations[row])
         empty = [row for row in misfit if not texts[row]]
         if empty:
-            told = [self.told(names[row], drafts[row], conversations[row]) for row in empty]
+            told = [self.told(names[row], drafts[row], conversations[row], most) for row in empty]
             again = self.answers(told, [names[row] for row in empty], most, barred=True)
             for row, text in zip(empty, again, strict=True):
-                texts[row] = text
+                allowed = self.allowed(names[row], text, conversations[row])
+                texts[row] = text if allowed else message_of(text)["content"] or ""
         self.drafts = drafts
         return texts
 
@@ -119,14 +120,14 @@ class Generator:
         calls = self.judges[name].choices(text, messages)
         return self.likeliest(self.prompt(messages), calls, name) if len(calls) > 1 else "".join(calls)
 
-    def told(self, name: str, draft: str, messages: list[dict]) -> list[dict]:
-        """The conversation with the refused call and why it was refused; as it is where they don't fit any more."""
+    def told(self, name: str, draft: str, messages: list[dict], most: int) -> list[dict]:
+        """The conversation with the refused call and why it was refused; as it is where no room is left."""
         longer = [*messages, *self.judges[name].refused(draft, messages)]
         try:
-            self.prompt(longer)
+            fits = len(self.prompt(longer)) + most < self.model.config.max_position_embeddings
         except UserError:
-            return messages
-        return longer
+            fits = False
+        return longer if fits else messages
 
     @torch.inference_mode()
     def likeliest(self, prompt: list[int], texts: list[str], name: str) -> str:
@@ -156,7 +157,7 @@ class Generator:
         if held and not self.allowed(adapter, held, messages):
             draft, held = held, self.choice(adapter, held, messages)
             if not held:
-                yield from self.pieces(self.told(adapter, draft, messages), adapter, most, barred=True)
+                yield from self.pieces(self.told(adapter, draft, messages, most), adapter, most, barred=True)
         if held:
             yield held
 

@@ -17,7 +17,7 @@ from scripts.data import ownership, statements
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements
 from scripts.errors import UserError
-from scripts.model.toolcall import OPEN, canonical, message_of, strict_json, text_of
+from scripts.model.toolcall import OPEN, canonical, escaped, message_of, strict_json, text_of
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
@@ -50,12 +50,16 @@ class Judge:
 
         No client sees them: they are no part of the conversation.
         """
-        message = message_of(text)
-        calls = message.get("tool_calls") or []
+        calls = message_of(text).get("tool_calls") or []
         if len(calls) != 1:
             return []
-        error = {"status": "error"} | self.refusals(calls[0]["function"], messages)
-        return [message, {"role": "tool", "content": canonical(error)}]
+        function = calls[0]["function"]
+        read = {"type": "function", "function": function | {"arguments": escaped(function["arguments"])}}
+        error = {"status": "error"} | self.refusals(function, messages)
+        return [
+            {"role": "assistant", "content": None, "tool_calls": [read]},
+            {"role": "tool", "content": canonical(error)},
+        ]
 
     def refusals(self, function: dict, messages: Sequence[dict]) -> dict[str, str]:
         """Why a call may not be issued, by argument; empty where it may."""
@@ -79,9 +83,13 @@ class Judge:
         if not stated:
             return []
         function, said, made = calls[0], Statements(messages), []
+        drafted = strict_json(function["arguments"])
+        wrong = any(kind == "cpf" and said.wrong_cpf(drafted.get(name)) for name, kind in stated.items())
+        if wrong or "birth_date_does_not_exist" in self.refusals(function, messages).values():
+            return []  # what the user gave can't be, and nothing else stands for it
         values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
-            arguments = strict_json(function["arguments"]) | dict(zip(stated, chosen, strict=True))
+            arguments = drafted | dict(zip(stated, chosen, strict=True))
             call = {"type": "function", "function": function | {"arguments": canonical(arguments)}}
             if self._valid(call["function"]):
                 made.append(text_of({"content": None, "tool_calls": [call]}))

@@ -31,9 +31,14 @@ def text_of(message: dict) -> str:
     parts = [message["content"]] if message.get("content") else []
     for call in message.get("tool_calls") or []:
         function = call["function"]
-        arguments = function["arguments"].replace("<", r"\u003c")  # "<" stands only inside JSON strings
+        arguments = escaped(function["arguments"])
         parts.append(f'{OPEN}\n{{"name": "{function["name"]}", "arguments": {arguments}}}\n{CLOSE}')
     return "\n".join(parts)
+
+
+def escaped(arguments: str) -> str:
+    """Arguments that hold no special token: "<" stands only inside JSON strings."""
+    return arguments.replace("<", r"\u003c")
 
 
 def canonical(arguments: object) -> str:

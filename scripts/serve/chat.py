@@ -96,7 +96,8 @@ class Service:
             draft = turn.held
             turn.held = await self._chosen(request.options, prompt, weights, calls, answer) if calls else ""
             if not calls and not (turn.message["content"] or "").strip():
-                told = await self._told(request, prompt, [*said, *judge.refused(draft, said)])
+                reasons = await asyncio.to_thread(judge.refused, draft, said)
+                told = await self._told(request, prompt, [*said, *reasons])
                 barred = request.options | {"logit_bias": [[self.prompts.opening, False]]}
                 async for delta in self._turn(barred, told, weights, turn, answer):
                     yield delta
@@ -105,11 +106,9 @@ class Service:
             yield delta
 
     async def _told(self, request: ChatRequest, prompt: list[int], messages: list[dict]) -> list[int]:
-        """The prompt with a refused call and why it was refused; the prompt as it was where they don't fit any more."""
-        try:
-            return await self._fitting(request, messages)
-        except BadRequest:
-            return prompt
+        """The prompt with a refused call and why it was refused; as it was where they leave less room to answer."""
+        longer = await asyncio.to_thread(self.prompts.ids, messages)
+        return longer if len(longer) + request.options["n_predict"] <= self.engine.size.context else prompt
 
     async def _turn(self, options: dict, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
         """Deltas of what is generated, but for a call at its end, which `turn` holds."""
