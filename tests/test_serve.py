@@ -190,6 +190,8 @@ def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(cat
         events = client.events("quero ver meu boleto", "unimed-attendant")
         assert "".join(e["choices"][0]["delta"].get("content") or "" for e in events) == "Qual o seu CPF?"
         assert engine.options[4]["logit_bias"] == [[client.service.prompts.opening, False]]
+        told = client.service.prompts._tokenizer.decode(engine.prompts[4], skip_special_tokens=False)
+        assert '"cpf": "cpf_not_stated"' in told and "cpf_not_stated" not in json.dumps(events)
         assert not any("tool_calls" in e["choices"][0]["delta"] for e in events)
 
 

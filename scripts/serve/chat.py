@@ -20,6 +20,7 @@ from scripts.serve.prompt import Prompts
 from scripts.serve.request import BadRequest, ChatRequest
 
 ROUNDS = 3  # turns of the model that one request may cause; calls of the last one are not run
+ANSWER = 128  # tokens that an answer to a refused call must have room for
 _FINISH = {"limit": "length", "eos": "stop", "word": "stop"}
 
 
@@ -98,7 +99,8 @@ class Service:
             if not calls and not (turn.message["content"] or "").strip():
                 reasons = await asyncio.to_thread(judge.refused, draft, said)
                 told = await self._told(request, prompt, [*said, *reasons])
-                barred = request.options | {"logit_bias": [[self.prompts.opening, False]]}
+                most = min(request.options["n_predict"], self.engine.size.context - len(told))
+                barred = request.options | {"n_predict": most, "logit_bias": [[self.prompts.opening, False]]}
                 async for delta in self._turn(barred, told, weights, turn, answer):
                     yield delta
                 turn.held = turn.held if await asyncio.to_thread(judge.allows, turn.held, said) else ""
@@ -106,9 +108,10 @@ class Service:
             yield delta
 
     async def _told(self, request: ChatRequest, prompt: list[int], messages: list[dict]) -> list[int]:
-        """The prompt with a refused call and why it was refused; as it was where they leave less room to answer."""
+        """The prompt with a refused call and why it was refused; as it was where they leave no room to answer."""
         longer = await asyncio.to_thread(self.prompts.ids, messages)
-        return longer if len(longer) + request.options["n_predict"] <= self.engine.size.context else prompt
+        room = self.engine.size.context - len(longer)
+        return longer if room >= min(request.options["n_predict"], ANSWER) else prompt
 
     async def _turn(self, options: dict, prompt: list[int], weights: Mapping, turn: Deltas, answer: Answer):
         """Deltas of what is generated, but for a call at its end, which `turn` holds."""
