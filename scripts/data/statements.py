@@ -85,11 +85,7 @@ class Statements:
         try:
             refusal = self.own_birth(day_of(value))
         except ValueError:
-            refusal = "birth_date_not_stated"
-            if isinstance(value, str) and re.fullmatch("[0-9]{8}", value):
-                year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
-                if any(self._dates(SimpleNamespace(year=year, month=month, day=day))):
-                    return "birth_date_does_not_exist"
+            refusal = "birth_date_does_not_exist" if self.wrong_birth(value) else "birth_date_not_stated"
         if refusal != "birth_date_not_stated":
             return refusal
         written = self._written()
@@ -99,6 +95,13 @@ class Statements:
         """Whether the user wrote a number of another length than a CPF's, which is this one."""
         digits = isinstance(value, str) and value.isascii() and value.isdigit()
         return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value))
+
+    def wrong_birth(self, value: object) -> bool:
+        """Whether the user wrote this AAAAMMDD, which no calendar has."""
+        if not isinstance(value, str) or not re.fullmatch("[0-9]{8}", value):
+            return False
+        year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
+        return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""

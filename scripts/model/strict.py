@@ -21,10 +21,15 @@ from scripts.model.toolcall import OPEN, canonical, escaped, message_of, strict_
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
-#: By an argument's mark: the values, as the tool takes them, that the user stated; and why one can't be taken, or "".
+#: By an argument's mark: the values, as the tool takes them, that the user stated; why one can't be taken, or "";
+#: whether one is what the user wrote, and no such thing can be.
 STATED = {
-    "cpf": (Statements.cpfs, Statements.cpf_refusal),
-    "birth": (lambda said: [f"{day:%Y%m%d}" for day in said.births()], Statements.birth_refusal),
+    "cpf": (Statements.cpfs, Statements.cpf_refusal, Statements.wrong_cpf),
+    "birth": (
+        lambda said: [f"{day:%Y%m%d}" for day in said.births()],
+        Statements.birth_refusal,
+        Statements.wrong_birth,
+    ),
 }
 #: More choices than this are no choice: somebody pasted a list.
 MOST = 12
@@ -84,8 +89,7 @@ class Judge:
             return []
         function, said, made = calls[0], Statements(messages), []
         drafted = strict_json(function["arguments"])
-        wrong = any(kind == "cpf" and said.wrong_cpf(drafted.get(name)) for name, kind in stated.items())
-        if wrong or "birth_date_does_not_exist" in self.refusals(function, messages).values():
+        if any(STATED[kind][2](said, drafted.get(name)) for name, kind in stated.items()):
             return []  # what the user gave can't be, and nothing else stands for it
         values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
@@ -96,8 +100,7 @@ class Judge:
         return made if len(made) <= MOST else []
 
     def _valid(self, function: dict) -> bool:
-        schema = self.schemas.get(function["name"])
-        return schema is not None and schema.is_valid(strict_json(function["arguments"]))
+        return self.schemas[function["name"]].is_valid(strict_json(function["arguments"]))
 
 
 def marks(parameters: dict) -> dict[str, str]:
