@@ -17,6 +17,8 @@ WORD = re.compile(r"[^\W\d_]+")
 
 def plain(text: str) -> str:
     """The text without accents."""
+    if text.isascii():
+        return text
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
