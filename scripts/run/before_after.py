@@ -30,9 +30,10 @@ def table(run: Path) -> str:
     asked = questions(run)
     generator = of_run(run)
     turns = [[{"role": "user", "content": text}] for text in asked]
+    count = len(turns)
     # One mixed batch: as many steps as for one of them.
-    said = generator.answers([*turns, *turns], [BASE] * len(turns) + [run.name] * len(turns), most=64)
-    rows = [("you say", "base", run.name), *zip(asked, said, said[len(turns) :], strict=False)]
+    said = generator.answers([*turns, *turns], [BASE] * count + [run.name] * count, most=64)
+    rows = [("you say", "base", run.name), *zip(asked, said[:count], said[count:], strict=True)]
     cells = [[cell.replace("\n", " ").replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     write(run / "before-after.md", "\n".join([lines[0], "|---|---|---|", *lines[1:]]) + "\n")
