@@ -35,5 +35,16 @@ def test_the_order_depends_on_the_seed_alone():
     assert batches(lengths, 256, 7) == batches(lengths, 256, 7) != batches(lengths, 256, 8)
 
 
+def test_a_run_over_less_than_half_of_the_rows_takes_more_of_the_short_ones_and_mixes_them():
+    lengths = [50, 200] * 4000  # a million tokens
+    made = batches(lengths, 400, 3, 500)
+    assert sorted(row for batch in made for row in batch) == list(range(8000))
+    used = [lengths[row] for batch in made[:500] for row in batch]
+    assert 0.6 < used.count(50) / len(used) < 0.68  # weights of 2 to 1
+    half = [lengths[row] for batch in made[:250] for row in batch]
+    assert abs(half.count(50) / len(half) - used.count(50) / len(used)) < 0.05
+    assert batches(lengths, 400, 3, 1300) == batches(lengths, 400, 3)  # more than half: as ever
+
+
 def test_no_rows_make_no_batches():
     assert batches([], 512, 0) == []

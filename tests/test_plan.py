@@ -65,6 +65,15 @@ def test_token_batches_are_the_sampler_s_own_over_axolotl_s_order():
     assert found.slots == sum(len(b) * max(order[row] for row in b) for epoch in epochs for b in epoch)
 
 
+def test_a_short_run_counts_the_rows_that_the_sampler_draws():
+    lengths = [10 + (7 * each) % 83 for each in range(500)]
+    config = PLAIN | {"batch_tokens": 200, "gradient_accumulation_steps": 2, "max_steps": 9}
+    order, _, _ = steps.taken(config, rows(*lengths))
+    used = batches(order, 200, 42, 18)[:18]
+    assert steps.plan(config, rows(*lengths)).tokens == sum(order[row] for batch in used for row in batch)
+    assert used != batches(order, 200, 42)[:18]
+
+
 def test_the_order_is_that_of_datasets():
     from datasets import Dataset
 

@@ -1,6 +1,7 @@
 """The plan's exact figures against the libraries that they foresee: PEFT, transformers, Axolotl, autograd."""
 
 import json
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from scripts.config import adapter, profile
 from scripts.cost import adapterfile, architecture, memory, steps, tokens
 from scripts.cost.steps import Steps
 from scripts.paths import ROOT
+from scripts.run import repeated
 from scripts.run.progress_file import merged
 
 torch = pytest.importorskip("torch")
@@ -203,6 +205,8 @@ def test_tokens_are_axolotl_s():
     from axolotl.utils.dict import DictDefault
     from transformers import AutoTokenizer
 
+    from scripts.run.token_batches import shortened
+
     for name in adapter.names():
         config = profile.resolve(name, "cpu")
         file = ROOT / config["datasets"][0]["path"]
@@ -222,6 +226,14 @@ def test_tokens_are_axolotl_s():
         )
         assert lengths == [len(each["input_ids"]) for each in made]
         assert trained == [sum(label != -100 for label in each["labels"]) for each in made]
+        often = 3
+        keep = repeated.decided(Counter(repeated.ending(each["labels"])[0] for each in made), often)
+        cut = shortened({name: [each[name] for each in made] for name in ("input_ids", "labels")}, keep)
+        lengths, trained = tokens.count(
+            [row["messages"] for row in rows], template, config["special_tokens"], folder / "tokenizer.json", often
+        )
+        assert lengths == [len(each) for each in cut["input_ids"]]
+        assert trained == [sum(label != -100 for label in each) for each in cut["labels"]]
 
 
 @pytest.mark.slow

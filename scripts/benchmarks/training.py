@@ -21,6 +21,7 @@ from scripts.run.progress_file import merged
 OURS = (
     "plugins",
     "batch_tokens",
+    "repeated_answers",
     "answer_start_weight",
     "pad_to_multiple_of",
     "attn_implementation",

@@ -101,7 +101,8 @@ def epoch(config: dict, lengths: Sequence[int], number: int) -> list[list[int]]:
     """One epoch's batches (lists of rows) of one process."""
     seed, size = config["seed"] + number, config["micro_batch_size"]
     if "batch_tokens" in config:
-        return batches(lengths, config["batch_tokens"], seed)
+        most = (config.get("max_steps") or 0) * config["gradient_accumulation_steps"]
+        return batches(lengths, config["batch_tokens"], seed, most)
     order = np.random.default_rng(seed).permutation(len(lengths)).tolist()
     if config.get("sample_packing"):
         return packed(order, lengths, size * config["sequence_len"], config.get("sample_packing_bin_size", ROWS_IN_BIN))

@@ -8,6 +8,7 @@ base) characters are counted, without built rows the lock's totals stand.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +19,7 @@ from scripts.errors import UserError
 from scripts.files import write
 from scripts.model import base
 from scripts.paths import OUTPUTS, ROOT, shown
+from scripts.run import repeated
 
 #: A special token of any of the templates; the templates take these apart where a person wrote them.
 SPECIAL = re.compile(r"<\|[a-z_]+\|>")
@@ -69,7 +71,9 @@ def kept(name: str, config: dict, files: Sequence[Path], tokenizer: Path) -> tup
     contents = [file.read_bytes() for file in files]
     special = json.dumps(config["special_tokens"], sort_keys=True)
     digest = sha256(tokenizer.read_bytes() + text.encode() + special.encode())
-    for content in (*contents, Path(__file__).read_bytes()):
+    often = config.get("repeated_answers") or 0
+    digest.update(str(often).encode())
+    for content in (*contents, Path(__file__).read_bytes(), Path(repeated.__file__).read_bytes()):
         digest.update(sha256(content).digest())
     key, cache = digest.hexdigest(), OUTPUTS / "plan" / f"{profile.base_name(config)}-{name}.json"
     try:
@@ -78,7 +82,7 @@ def kept(name: str, config: dict, files: Sequence[Path], tokenizer: Path) -> tup
             return known["lengths"], known["trained"]
     except (OSError, ValueError, LookupError, TypeError):
         pass
-    lengths, trained = count(messages(contents, files), text, config["special_tokens"], tokenizer)
+    lengths, trained = count(messages(contents, files), text, config["special_tokens"], tokenizer, often)
     write(cache, json.dumps({"key": key, "lengths": lengths, "trained": trained}))
     return lengths, trained
 
@@ -95,8 +99,10 @@ def messages(contents: Iterable[bytes], files: Iterable[Path]) -> list[list[dict
     return found
 
 
-def count(rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path) -> tuple[list[int], list[int]]:
-    """Tokens and trained tokens of each row.
+def count(
+    rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path, often: int = 0
+) -> tuple[list[int], list[int]]:
+    """Tokens and trained tokens of each row; what is cut of answers that end at least `often` rows does not count.
 
     A special token is one token and ends a piece of text; pieces repeat, so each is split once.
     """
@@ -110,7 +116,17 @@ def count(rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path)
     ]
     sizes = sizes_of({piece for group in (*pieces, *answers) for piece in group}, tokenizer)
     lengths = [sum(sizes[piece] for piece in each) + len(each) - 1 for each in pieces]
-    return lengths, [sum(sizes[answer] + 1 for answer in each) for each in answers]
+    trained = [sum(sizes[answer] + 1 for answer in each) for each in answers]
+    if not often:
+        return lengths, trained
+    last = [each[-1] if each else "" for each in answers]
+    known = {answer for answer, rows in Counter(last).items() if rows >= often}
+    ids = dict(zip(known, split(known, tokenizer, end), strict=True))
+    keep = repeated.decided(dict.fromkeys(ids.values(), often), often)
+    after = [sizes[each[-1]] for each in pieces]
+    cut = [repeated.used(*each, keep) for each in zip(lengths, map(ids.get, last), after, strict=True)]
+    lost = [max(0, whole - rest - short) for whole, rest, short in zip(lengths, after, cut, strict=True)]
+    return cut, [whole - less for whole, less in zip(trained, lost, strict=True)]
 
 
 def learned(row: Iterable[dict]) -> list[bool]:
@@ -125,6 +141,14 @@ def sizes_of(pieces: set[str], tokenizer: Path) -> dict[str, int]:
     ordered = sorted(pieces)
     encoded = Tokenizer.from_file(str(tokenizer)).encode_batch_fast(ordered, add_special_tokens=False)
     return dict(zip(ordered, map(len, encoded), strict=True))
+
+
+def split(answers: Iterable[str], tokenizer: Path, end: str) -> list[tuple[int, ...]]:
+    """Token ids of each answer and of the token that ends it."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_file(str(tokenizer))
+    return [tuple(made.encode(each + end, add_special_tokens=False).ids) for each in answers]
 
 
 def from_characters(config: dict, files: Sequence[Path], characters: float) -> Rows:

@@ -1,42 +1,67 @@
-"""An Axolotl plugin: `batch_tokens: 512` in a config makes steps of about so many tokens, hardly padded."""
+"""An Axolotl plugin: `batch_tokens: 512` in a config makes steps of about so many tokens, hardly padded.
+
+`repeated_answers: 200` shortens rows besides whose answer stands in so many of them: see repeated.py.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
 
 from axolotl.integrations.base import BasePlugin
 from pydantic import BaseModel
 from torch.utils.data import BatchSampler
 
 from scripts.run.batches import batches
+from scripts.run.repeated import Answer, decided, ending, used
 
 
 class TokenBatchesArgs(BaseModel):
-    """The key that the plugin adds to Axolotl's config."""
+    """The keys that the plugin adds to Axolotl's config."""
 
     batch_tokens: int
+    repeated_answers: int | None = None
 
 
 class TokenBatches(BasePlugin):
     """Named in a profile's `plugins`; takes the place of Axolotl's sampler."""
 
     def get_input_args(self):
-        """Where Axolotl finds the added key."""
+        """Where Axolotl finds the added keys."""
         return "scripts.run.token_batches.TokenBatchesArgs"
 
     def post_trainer_create(self, cfg, trainer):
         """One sampler for the run; it knows each row's length from the tokenised data."""
-        lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
-        trainer._get_train_sampler = lambda dataset=None: Sampler(lengths, cfg.batch_tokens, cfg.seed or 0)
+        labels = list(trainer.train_dataset["labels"])
+        keep = {}
+        if cfg.repeated_answers:
+            keep = decided(Counter(ending(row)[0] for row in labels), cfg.repeated_answers)
+            trainer.train_dataset = trainer.train_dataset.with_transform(lambda rows: shortened(rows, keep))
+        lengths = [used(len(row), *ending(row), keep) for row in labels]
+        a_step = (cfg.gradient_accumulation_steps or 1) * int(os.environ.get("WORLD_SIZE", "1"))
+        sampler = Sampler(lengths, cfg.batch_tokens, cfg.seed or 0, (cfg.max_steps or 0) * a_step)
+        trainer._get_train_sampler = lambda dataset=None: sampler
+
+
+def shortened(rows: Mapping[str, list], keep: Mapping[Answer, int]) -> dict[str, list]:
+    """These rows (lists by column), without the tokens that are not used."""
+    sizes = [used(len(labels), *ending(labels), keep) for labels in rows["labels"]]
+    return {
+        name: [each[:size] if isinstance(each, list) else each for each, size in zip(column, sizes, strict=True)]
+        for name, column in rows.items()
+    }
 
 
 class Sampler(BatchSampler):
     """A batch sampler whose order depends on seed and epoch alone, so that a resumed run goes on where it was."""
 
-    def __init__(self, lengths: list[int], budget: int, seed: int):
-        self.lengths, self.budget, self.seed, self.epoch = lengths, budget, seed, 0
+    def __init__(self, lengths: list[int], budget: int, seed: int, most: int = 0):
+        self.lengths, self.budget, self.seed, self.most, self.epoch = lengths, budget, seed, most, 0
         self.batch_size, self.drop_last = 1, False
         self.count = len(self.batches())
 
     def batches(self) -> list[list[int]]:
         """This epoch's batches."""
-        return batches(self.lengths, self.budget, self.seed + self.epoch)
+        return batches(self.lengths, self.budget, self.seed + self.epoch, self.most)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by accelerate at the start of each epoch."""
