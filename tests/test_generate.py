@@ -165,7 +165,10 @@ def test_without_tools_nothing_is_judged(tmp_path: Path):
 def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
     why = [{"role": "assistant", "content": "kicks"}, {"role": "tool", "content": "{}"}]
     both.judges["one"] = SimpleNamespace(
-        allows=lambda *_: False, choices=lambda *_: [], refused=lambda draft, said: why[: 2 * (said != turns()[0])]
+        due=lambda *_: False,
+        allows=lambda *_: False,
+        choices=lambda *_: [],
+        refused=lambda draft, said: why[: 2 * (said != turns()[0])],
     )
     plain = both.answers(turns(), "two", most=4)
     assert not both.drafts
@@ -211,6 +214,52 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
     assert text_of(call) == draft.replace("<|", r"\u003c|") and "<" not in json.dumps(call)
     assert error["role"] == "tool" and json.loads(error["content"]) == {"status": "error"} | reasons
     assert judge.refused(draft[:40], turns) == [], "what can't be read has no reason to tell"
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "due"),
+    [
+        ("meu cpf é 123.456.789-0", None, True),
+        ("1234567890", "Me forneça seu CPF.", True),
+        ("1234567890", None, False),  # what this number is nobody said
+        ("nasci em 31/02/1985", None, True),
+        ("cpf 12345678901, nasci em 31/02/1985", None, False),  # there is something to go on with
+        ("nasci em 31/02/1985, aliás, 28/02/1985", None, False),
+        ("meu cpf é 12345678901", None, False),
+        ("5/3/85", "Me forneça seu CPF.", False),
+        ("meu cpf é um dois três quatro cinco seis", None, True),
+        ("quero meu boleto de março de 2024", "Me forneça seu CPF.", False),
+        ("", None, False),
+    ],
+)
+def test_a_tool_is_due_where_all_that_is_given_cannot_be(tmp_path: Path, said, before, due):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    messages = [{"role": "assistant", "content": before}, {"role": "user", "content": said}]
+    judge = strict.judge(tmp_path)
+    assert judge.due(messages) is due and judge.due(messages[1:]) is (due and not before)
+    assert not judge.due([*messages, {"role": "tool", "content": "{}"}]) and not judge.due([])
+
+
+def test_without_marks_no_tool_is_ever_due(tmp_path: Path):
+    (tmp_path / strict.NAME).write_text(json.dumps(TOOLS), encoding="utf-8")
+    assert not strict.judge(tmp_path).due([{"role": "user", "content": "meu cpf é 123"}])
+
+
+def test_an_answer_opens_with_a_call_where_one_is_due(both):
+    first = both.tokenizer.decode([both.opening])
+    both.judges["one"] = SimpleNamespace(due=lambda messages: messages == turns()[1], allows=lambda *_: True)
+    plain, texts = both.answers(turns(), "two", most=4), both.answers(turns(), "one", most=4)
+    assert [text.startswith(first) for text in texts] == [messages == turns()[1] for messages in turns()]
+    assert "".join(both.stream(turns()[1], "one", most=4)) == texts[1] and plain == both.answers(turns(), "two", most=4)
+    why = [{"role": "assistant", "content": "kicks"}, {"role": "tool", "content": "{}"}]
+    both.judges["one"] = SimpleNamespace(
+        due=lambda messages: messages == turns()[1],
+        allows=lambda text, _: not text.startswith(first),
+        choices=lambda *_: [],
+        refused=lambda *_: why,
+    )
+    told = both.answers([[*turns()[1], *why]], "one", most=4, barred=True)
+    assert both.answers([turns()[1]], "one", most=4) == told and not both.drafts, "it wrote no draft of itself"
 
 
 STATED = [
@@ -290,7 +339,9 @@ def test_a_mark_that_means_nothing_is_refused(tmp_path: Path):
 
 def test_of_several_calls_the_likeliest_is_chosen(both):
     calls = [drafted("12345678901", day) for day in ("19850305", "19860305", "19870305")]
-    both.judges["two"] = SimpleNamespace(allows=lambda text, _: text in calls, choices=lambda *_: calls)
+    both.judges["two"] = SimpleNamespace(
+        due=lambda *_: False, allows=lambda text, _: text in calls, choices=lambda *_: calls
+    )
     texts = both.answers(turns(), "two", most=4)
     assert len(both.drafts) == len(ASKED) and set(texts) <= set(calls)
     for messages, text in zip(turns(), texts, strict=True):

@@ -195,6 +195,20 @@ def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(cat
         assert not any("tool_calls" in e["choices"][0]["delta"] for e in events)
 
 
+def test_a_call_is_opened_where_all_that_the_user_gives_cannot_be(catalog, monkeypatch):
+    short = CALL.replace("12345678901", "123456789")
+    engine = Scripted(short[1:], "Esse CPF está incompleto.")
+    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    with server(catalog, SIZE) as client:
+        events = client.events("meu cpf é 123456789", "unimed-attendant")
+        prompts = client.service.prompts
+        assert prompts.opens == short[0] and engine.prompts[0][-1] == prompts.opening
+        told = prompts._tokenizer.decode(engine.prompts[1], skip_special_tokens=False)
+        assert '"cpf": "cpf_too_short"' in told
+        said = "".join(e["choices"][0]["delta"].get("content") or "" for e in events)
+        assert said == "Esse CPF está incompleto."
+
+
 def test_the_engine_says_one_of_a_grammars_calls_and_opens_none_where_that_is_barred(catalog, client):
     service = client.service
     ids, lora = service.prompts.ids([{"role": "user", "content": "oi"}]), catalog.lora({"unimed-attendant": 1})

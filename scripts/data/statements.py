@@ -32,6 +32,8 @@ _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 #: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
+#: Digits that somebody may mean as a CPF, whatever their number.
+_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|\s{4,7})\d){4,39}(?!\d)")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -102,6 +104,16 @@ class Statements:
             return False
         year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
         return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
+
+    def impossible(self, asked_cpf: bool) -> bool:
+        """Whether all that was given is a date that no calendar has or, as a CPF, a number of another length."""
+        if self.cpfs() or self.births():
+            return False
+        written = self._written()
+        if written:
+            return not any(_day(*each) for each in written)
+        runs = [re.sub(r"\D", "", found[0]) for found in _RUN.finditer(self.digits)]
+        return (asked_cpf or "cpf" in self.text) and any(len(run) != 11 for run in runs)
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""

@@ -42,6 +42,8 @@ class Generator:
             if self.model.config._attn_implementation == "sdpa":  # where a model needs another, it stays
                 self.model.set_attn_implementation(attention.GROUPED)
             pack(self.model)
+        #: The token that opens a tool call; no other answer begins so.
+        self.opening = self.tokenizer.encode(OPEN, add_special_tokens=False)[0]
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
         self.mixed: Mixed | None = None
@@ -82,13 +84,14 @@ class Generator:
         """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
 
         `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more, and told
-        why, where its call is not allowed (see strict.py); `drafts` keeps what it had written.
+        why, where its call is not allowed (see strict.py); `drafts` keeps what it had written of itself.
         """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
-        prompts = [self.prompt(messages) for messages in conversations]
+        opened = [[] if barred else self.opened(*each) for each in zip(names, conversations, strict=True)]
+        prompts = [self.prompt(messages) + start for messages, start in zip(conversations, opened, strict=True)]
         texts, finished = [""] * len(prompts), 0
         for batch in cut(prompts):
-            new: dict[int, list[int]] = {row: [] for row in batch}
+            new = {row: [*opened[row]] for row in batch}
             for row, token in self.steps([prompts[row] for row in batch], [names[row] for row in batch], most, barred):
                 new[batch[row]].append(token)
             for row, tokens in new.items():
@@ -107,8 +110,13 @@ class Generator:
             for row, text in zip(empty, again, strict=True):
                 allowed = self.allowed(names[row], text, conversations[row])
                 texts[row] = text if allowed else message_of(text)["content"] or ""
-        self.drafts = drafts
+        self.drafts = {row: draft for row, draft in drafts.items() if not opened[row]}
         return texts
+
+    def opened(self, name: str, messages: list[dict]) -> list[int]:
+        """What an adapter's answer is made to begin with: the token that opens a call, where one is due."""
+        judge = self.judges.get(name)
+        return [self.opening] if judge and judge.due(messages) else []
 
     def allowed(self, name: str, text: str, messages: list[dict]) -> bool:
         """Whether an adapter may say this: its tool calls fit their tools and what the user stated, or it has none."""
@@ -163,8 +171,8 @@ class Generator:
 
     def pieces(self, messages: list[dict], adapter: str, most: int, barred: bool = False) -> Iterator[str]:
         """Text as it is decoded, whole letters only."""
-        tokens, told = [], ""
-        for _, token in self.steps([self.prompt(messages)], [adapter], most, barred):
+        tokens, told = [] if barred else self.opened(adapter, messages), ""
+        for _, token in self.steps([self.prompt(messages) + tokens], [adapter], most, barred):
             tokens.append(token)
             text = self.tokenizer.decode(tokens, skip_special_tokens=True)
             if not text.endswith("\ufffd"):  # a letter of several bytes may be half there
@@ -194,7 +202,7 @@ class Generator:
                 )
             logits = out.logits[:, -1]
             if barred and not count:
-                logits[:, self.tokenizer.encode(OPEN, add_special_tokens=False)[0]] = -torch.inf
+                logits[:, self.opening] = -torch.inf
             new = logits.argmax(-1).tolist()
             ended |= {row for row, token in zip(rows, new, strict=True) if token in self.ends}
             alive = [place for place, row in enumerate(rows) if row not in ended]

@@ -5,6 +5,9 @@ The tool, not the model, judges what is valid: eleven digits, a day that exists.
 the executor that consults (scripts/data/statements.py). Where the model's draft is refused, the model chooses: the
 likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, what it says
 when it is told why, as a tool tells an error. The evaluation keeps the draft and gives the figures of both.
+
+Where all that a user gives can't be (ten digits, 31/02), the answer is made to open with a call, so that the model is
+told why: by itself a small one asks for the next datum instead.
 """
 
 import hashlib
@@ -42,6 +45,13 @@ class Judge:
         self.schemas = {name: schema for file in files(runs) for name, schema in tool_schemas(file).items()}
         functions = [tool["function"] for tool in tools(runs)]
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
+
+    def due(self, messages: Sequence[dict]) -> bool:
+        """Whether a tool should hear the user's last turn, because nothing that it gives can be."""
+        if not any(self.stated.values()) or not messages or messages[-1].get("role") != "user":
+            return False
+        asked = next((turn.get("content") for turn in messages[-2::-1] if turn.get("role") == "assistant"), None)
+        return Statements(messages[-1:]).impossible("CPF" in (asked or ""))
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
         """Whether a generated answer to these messages may be issued; a call that can't be read may not."""

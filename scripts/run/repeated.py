@@ -6,6 +6,7 @@ length, so that the end is not forgotten. Pure Python: `make plan` counts with t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 #: Tokens kept after the one that decides; and of how many rows one stays whole.
 MORE, WHOLE = 4, 4
@@ -15,7 +16,7 @@ Answer = tuple[int, ...]
 def decided(answers: Mapping[Answer, int], often: int) -> dict[Answer, int]:
     """Tokens to keep of each answer that at least `often` rows end with; `answers` has the rows of each."""
     known = sorted(answer for answer, rows in answers.items() if rows >= often)
-    shared = [same(*pair) for pair in zip(known, known[1:], strict=False)]
+    shared = [same(*pair) for pair in pairwise(known)]
     nearest = [max(pair) for pair in zip([0, *shared], [*shared, 0], strict=False)]
     return {answer: min(len(answer), like + 1 + MORE) for answer, like in zip(known, nearest, strict=False)}
 

@@ -89,9 +89,13 @@ class Service:
 
         Where text was sent before the call, that text is the answer.
         """
-        async for delta in self._turn(request.options, prompt, weights, turn, answer):
-            yield delta
         judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
+        due = judge and await asyncio.to_thread(judge.due, said)
+        if due:
+            turn.held = self.prompts.opens
+        opened = [*prompt, self.prompts.opening] if due else prompt
+        async for delta in self._turn(request.options, opened, weights, turn, answer):
+            yield delta
         if judge and turn.held and not await asyncio.to_thread(judge.allows, turn.held, said):
             calls = await asyncio.to_thread(judge.choices, turn.held, said)
             draft = turn.held
