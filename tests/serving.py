@@ -10,9 +10,11 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
+from scripts.model.toolcall import OPEN
 from scripts.serve import front, start
 from scripts.serve.catalog import Catalog
 from scripts.serve.engine import Size
+from scripts.serve.prompt import Prompts
 
 SIZE = Size(slots=2, context=512, threads=1)
 #: What the `catalog` of conftest.py has.
@@ -20,12 +22,16 @@ MODELS = ["base", "kpi", "schema", "unimed-attendant", "schema-kpi"]
 
 
 class Scripted:
-    """An engine that says what it is told to, turn by turn."""
+    """An engine that says what it is told to, turn by turn; of a call that is open already, the rest."""
 
     size = SIZE
 
     def __init__(self, *turns):
-        self.turns, self.prompts, self.options = list(turns), [], []
+        self.turns, self.prompts, self.options, self.opening = list(turns), [], [], []
+
+    def start(self, base, *_):
+        self.opening = Prompts(base).opening
+        return self
 
     async def open(self): ...
 
@@ -35,6 +41,8 @@ class Scripted:
         self.prompts.append(prompt)
         self.options.append(options)
         text = self.turns.pop(0)
+        if self.opening == prompt[-len(self.opening) :]:
+            text = text.removeprefix(OPEN)
         for at in range(0, len(text), 3):
             yield {"content": text[at : at + 3], "stop": False}
         end = {"stop_type": "eos", "tokens_evaluated": len(prompt), "tokens_predicted": 7, "timings": {"cache_n": 0}}

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from serving import server
+from serving import Scripted, server
 
 from scripts.paths import CODE
 from scripts.serve import catalog as catalogs
@@ -23,17 +23,14 @@ CALL = f'<tool_call>\n{{"name": "unimed_consult", "arguments": {ARGUMENTS}}}\n</
 SAID = "meu cpf é 123.456.789-01 e nasci em 15/06/1985"
 
 
-class Engine:
+class Engine(Scripted):
     """Answers by the weights that it is given, so that columns can be told apart."""
 
     size = Size(slots=2, context=2048)
 
     def __init__(self):
+        super().__init__()
         self.asked = []
-
-    async def open(self): ...
-
-    async def close(self): ...
 
     async def healthy(self):
         return True
@@ -42,18 +39,18 @@ class Engine:
         on = {each["id"]: each["scale"] for each in lora if each["scale"]}
         self.asked.append(on)
         consulted = sum(1 for each in self.asked if each == {2: 1.0})
-        text = CALL if on == {2: 1.0} and consulted == 1 else "Seu plano é o **Ouro** <b>já</b>." if on else "Hello!"
-        for at in range(0, len(text), 4):
-            yield {"content": text[at : at + 4], "stop": False}
-        end = {"stop_type": "eos", "tokens_evaluated": len(prompt), "tokens_predicted": 7, "timings": {"cache_n": 0}}
-        yield {"content": "", "stop": True} | end
+        self.turns = [
+            CALL if on == {2: 1.0} and consulted == 1 else "Seu plano é o **Ouro** <b>já</b>." if on else "Hello!"
+        ]
+        async for piece in super().complete(prompt, lora, options):
+            yield piece
 
 
 @pytest.fixture
 def site(runs, tmp_path, monkeypatch):
     """The page's server, and data sets that may be written to."""
     engine = Engine()
-    monkeypatch.setattr(starts, "Engine", lambda *_: engine)
+    monkeypatch.setattr(starts, "Engine", engine.start)
     for name in ("unimed-attendant", "kpi"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "recipe.yml").write_text("")

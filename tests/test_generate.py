@@ -226,9 +226,19 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
         ("cpf 12345678901, nasci em 31/02/1985", None, False),  # there is something to go on with
         ("nasci em 31/02/1985, aliás, 28/02/1985", None, False),
         ("meu cpf é 12345678901", None, False),
+        ("cpf 12345678901, nasci em 5/3/85", None, True),
+        ("o cpf da minha mãe é 12345678901, ela nasceu em 5/3/55", None, False),
         ("5/3/85", "Me forneça seu CPF.", False),
         ("meu cpf é um dois três quatro cinco seis", None, True),
         ("quero meu boleto de março de 2024", "Me forneça seu CPF.", False),
+        ("o cpf da minha mãe é 1234567890", None, False),
+        ("minha mãe nasceu em 31/02/1985", None, False),
+        ("meu boleto vence 31/06/2026", None, False),
+        ("31/06/1986", "Me forneça seu CPF e data de nascimento.", True),
+        ("31/06/1986", "Me forneça seu CPF.", False),
+        ("não lembro o cpf, meu telefone é (84) 3333-4444", None, False),
+        ("só tenho a carteirinha 0865 0001 2345 6789 0", "Me forneça seu CPF.", False),
+        ("meu cpf é 123456789, ou 12345678901", None, False),
         ("", None, False),
     ],
 )
@@ -240,16 +250,28 @@ def test_a_tool_is_due_where_all_that_is_given_cannot_be(tmp_path: Path, said, b
     assert not judge.due([*messages, {"role": "tool", "content": "{}"}]) and not judge.due([])
 
 
+def test_no_tool_is_due_for_what_the_user_stated_before(tmp_path: Path):
+    (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
+    asked, short = {"role": "assistant", "content": "Qual o CPF?"}, {"role": "user", "content": "e o 2024001?"}
+    said = {"role": "user", "content": "cpf 12345678901, nasci em 5/3/85"}
+    judge = strict.judge(tmp_path)
+    assert judge.due([asked, short]) and not judge.due([said, asked, short])
+    cpf, born = ({"role": "user", "content": each} for each in ("cpf 12345678901", "nasci em 5/3/85"))
+    assert judge.due([cpf, asked, born]) and not judge.due([cpf, born, asked, {"role": "user", "content": "obrigado"}])
+
+
 def test_without_marks_no_tool_is_ever_due(tmp_path: Path):
     (tmp_path / strict.NAME).write_text(json.dumps(TOOLS), encoding="utf-8")
     assert not strict.judge(tmp_path).due([{"role": "user", "content": "meu cpf é 123"}])
 
 
 def test_an_answer_opens_with_a_call_where_one_is_due(both):
-    first = both.tokenizer.decode([both.opening])
+    first = both.tokenizer.decode(both.opening)
     both.judges["one"] = SimpleNamespace(due=lambda messages: messages == turns()[1], allows=lambda *_: True)
-    plain, texts = both.answers(turns(), "two", most=4), both.answers(turns(), "one", most=4)
+    plain, free = both.answers(turns(), "two", most=4), both.answers([turns()[1]], "one", most=4, barred=True)[0]
+    texts = both.answers(turns(), "one", most=4)
     assert [text.startswith(first) for text in texts] == [messages == turns()[1] for messages in turns()]
+    assert both.drafts == {1: free}
     assert "".join(both.stream(turns()[1], "one", most=4)) == texts[1] and plain == both.answers(turns(), "two", most=4)
     why = [{"role": "assistant", "content": "kicks"}, {"role": "tool", "content": "{}"}]
     both.judges["one"] = SimpleNamespace(
@@ -259,7 +281,7 @@ def test_an_answer_opens_with_a_call_where_one_is_due(both):
         refused=lambda *_: why,
     )
     told = both.answers([[*turns()[1], *why]], "one", most=4, barred=True)
-    assert both.answers([turns()[1]], "one", most=4) == told and not both.drafts, "it wrote no draft of itself"
+    assert both.answers([turns()[1]], "one", most=4) == told and both.drafts == {0: free}
 
 
 STATED = [

@@ -123,7 +123,7 @@ def test_deltas_joined_are_the_message_however_the_text_is_cut(text):
 
 
 def test_a_tool_call_comes_in_openais_form_and_streamed_too(catalog, monkeypatch):
-    monkeypatch.setattr(start_module, "Engine", lambda *_: Scripted(CALL, CALL))
+    monkeypatch.setattr(start_module, "Engine", Scripted(CALL, CALL).start)
     with server(catalog, SIZE) as client:
         choice = client.chat("meu cpf é 12345678901, nasci em 15/06/1985", "unimed-attendant")["choices"][0]
         assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
@@ -139,7 +139,7 @@ def test_a_tool_call_comes_in_openais_form_and_streamed_too(catalog, monkeypatch
 
 def test_the_server_runs_the_tool_where_it_is_asked_to_and_the_model_answers_with_the_result(catalog, monkeypatch):
     engine = Scripted(CALL, "Seu plano é o Ouro.", CALL, "Seu plano é o Ouro.", CALL, "Não posso.")
-    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    monkeypatch.setattr(start_module, "Engine", engine.start)
     with server(catalog, SIZE) as client:
         said = "meu cpf é 12345678901, nasci em 15/06/1985"
         answer = client.chat(said, "unimed-attendant", execute_tools=True)
@@ -160,7 +160,7 @@ def test_chat_shows_the_call_and_its_result_and_ends_clearly_where_the_context_d
     from scripts.serve.local import Local
 
     engine = Scripted("Olá!", CALL, "Seu plano é o Ouro.")
-    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    monkeypatch.setattr(start_module, "Engine", engine.start)
     typed = iter(["oi", "meu cpf é 12345678901, nasci em 15/06/1985", "", "oi " * 90_000])
     monkeypatch.setattr("builtins.input", lambda prompt="": next(typed).strip())
     found = catalogs.of(runs)
@@ -174,7 +174,7 @@ def test_chat_shows_the_call_and_its_result_and_ends_clearly_where_the_context_d
 
 def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(catalog, monkeypatch):
     engine = Scripted(CALL, CALL, CALL.replace("12345678901", "98765432100"), CALL, "Qual o seu CPF?")
-    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    monkeypatch.setattr(start_module, "Engine", engine.start)
     with server(catalog, SIZE) as client:
         # one CPF was stated: no choice is left to the model
         said = "meu cpf é 98765432100, nasci em 15/06/1985"
@@ -189,7 +189,7 @@ def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(cat
         # none: it is asked again with the opening of a call barred
         events = client.events("quero ver meu boleto", "unimed-attendant")
         assert "".join(e["choices"][0]["delta"].get("content") or "" for e in events) == "Qual o seu CPF?"
-        assert engine.options[4]["logit_bias"] == [[client.service.prompts.opening, False]]
+        assert engine.options[4]["logit_bias"] == [[client.service.prompts.opening[0], False]]
         told = client.service.prompts._tokenizer.decode(engine.prompts[4], skip_special_tokens=False)
         assert '"cpf": "cpf_not_stated"' in told and "cpf_not_stated" not in json.dumps(events)
         assert not any("tool_calls" in e["choices"][0]["delta"] for e in events)
@@ -197,16 +197,19 @@ def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(cat
 
 def test_a_call_is_opened_where_all_that_the_user_gives_cannot_be(catalog, monkeypatch):
     short = CALL.replace("12345678901", "123456789")
-    engine = Scripted(short[1:], "Esse CPF está incompleto.")
-    monkeypatch.setattr(start_module, "Engine", lambda *_: engine)
+    engine = Scripted(short, "Esse CPF está incompleto.", " o quê?", "Qual o seu CPF?")
+    monkeypatch.setattr(start_module, "Engine", engine.start)
     with server(catalog, SIZE) as client:
         events = client.events("meu cpf é 123456789", "unimed-attendant")
         prompts = client.service.prompts
-        assert prompts.opens == short[0] and engine.prompts[0][-1] == prompts.opening
+        assert engine.prompts[0][-len(prompts.opening) :] == prompts.opening
         told = prompts._tokenizer.decode(engine.prompts[1], skip_special_tokens=False)
         assert '"cpf": "cpf_too_short"' in told
         said = "".join(e["choices"][0]["delta"].get("content") or "" for e in events)
         assert said == "Esse CPF está incompleto."
+        # what was opened and is no call is asked again as well
+        again = client.chat("meu cpf é 123456789", "unimed-attendant")["choices"][0]["message"]
+        assert again["content"] == "Qual o seu CPF?" and "tool_calls" not in again
 
 
 def test_the_engine_says_one_of_a_grammars_calls_and_opens_none_where_that_is_barred(catalog, client):

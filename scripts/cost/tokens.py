@@ -8,6 +8,7 @@ base) characters are counted, without built rows the lock's totals stand.
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -71,8 +72,8 @@ def kept(name: str, config: dict, files: Sequence[Path], tokenizer: Path) -> tup
     contents = [file.read_bytes() for file in files]
     special = json.dumps(config["special_tokens"], sort_keys=True)
     digest = sha256(tokenizer.read_bytes() + text.encode() + special.encode())
-    often = config.get("repeated_answers") or 0
-    digest.update(str(often).encode())
+    often, longest = config.get("repeated_answers") or 0, config["sequence_len"]
+    digest.update(f"{often} {longest}".encode())
     for content in (*contents, Path(__file__).read_bytes(), Path(repeated.__file__).read_bytes()):
         digest.update(sha256(content).digest())
     key, cache = digest.hexdigest(), OUTPUTS / "plan" / f"{profile.base_name(config)}-{name}.json"
@@ -82,7 +83,7 @@ def kept(name: str, config: dict, files: Sequence[Path], tokenizer: Path) -> tup
             return known["lengths"], known["trained"]
     except (OSError, ValueError, LookupError, TypeError):
         pass
-    lengths, trained = count(messages(contents, files), text, config["special_tokens"], tokenizer, often)
+    lengths, trained = count(messages(contents, files), text, config["special_tokens"], tokenizer, often, longest)
     write(cache, json.dumps({"key": key, "lengths": lengths, "trained": trained}))
     return lengths, trained
 
@@ -100,11 +101,12 @@ def messages(contents: Iterable[bytes], files: Iterable[Path]) -> list[list[dict
 
 
 def count(
-    rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path, often: int = 0
+    rows: Sequence[list[dict]], text: str, special: dict, tokenizer: Path, often: int = 0, longest: int = sys.maxsize
 ) -> tuple[list[int], list[int]]:
     """Tokens and trained tokens of each row; what is cut of answers that end at least `often` rows does not count.
 
-    A special token is one token and ends a piece of text; pieces repeat, so each is split once.
+    Rows over `longest` tokens are no rows for Axolotl. A special token is one token and ends a piece of text; pieces
+    repeat, so each is split once.
     """
     end = special.get("eos_token", "")
     opening = template.render(text, [], special | {"bos_token": ""}, prompt=True)
@@ -119,8 +121,8 @@ def count(
     trained = [sum(sizes[answer] + 1 for answer in each) for each in answers]
     if not often:
         return lengths, trained
-    last = [each[-1] if each else "" for each in answers]
-    known = {answer for answer, rows in Counter(last).items() if rows >= often}
+    last = [each[-1] if each and whole <= longest else None for each, whole in zip(answers, lengths, strict=True)]
+    known = {answer for answer, rows in Counter(last).items() if answer is not None and rows >= often}
     ids = dict(zip(known, split(known, tokenizer, end), strict=True))
     keep = repeated.decided(dict.fromkeys(ids.values(), often), often)
     after = [sizes[each[-1]] for each in pieces]

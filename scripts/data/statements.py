@@ -34,6 +34,9 @@ _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 #: Digits that somebody may mean as a CPF, whatever their number.
 _RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|\s{4,7})\d){4,39}(?!\d)")
+_OTHER_NUMBER = re.compile(
+    r"\b(?:tel|fone|celular|whats|zap|protocolo|carteir|matricula|contrato n|cnpj|cep|rg|boleto|fatura)|r\$|\breais"
+)
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -105,15 +108,21 @@ class Statements:
         year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
         return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
 
-    def impossible(self, asked_cpf: bool) -> bool:
-        """Whether all that was given is a date that no calendar has or, as a CPF, a number of another length."""
-        if self.cpfs() or self.births():
-            return False
+    def impossible(self, asked: str) -> str:
+        """Which of all that is given can't be: "birth", a date that no calendar has, or "cpf", of another length.
+
+        `asked` is the question that is being answered. Empty where anything is possible, somebody else's, or a number
+        of another kind.
+        """
+        if self.cpfs() or self.births() or any(not own for _, own in self.marks):
+            return ""
         written = self._written()
         if written:
-            return not any(_day(*each) for each in written)
+            meant = "nasc" in self.text or "nascimento" in asked
+            return "birth" if meant and not any(_day(*each) for each in written) else ""
         runs = [re.sub(r"\D", "", found[0]) for found in _RUN.finditer(self.digits)]
-        return (asked_cpf or "cpf" in self.text) and any(len(run) != 11 for run in runs)
+        meant = ("cpf" in self.text or "CPF" in asked) and not _OTHER_NUMBER.search(self.text)
+        return "cpf" if meant and runs and all(len(run) != 11 for run in runs) else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""

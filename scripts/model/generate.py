@@ -42,8 +42,8 @@ class Generator:
             if self.model.config._attn_implementation == "sdpa":  # where a model needs another, it stays
                 self.model.set_attn_implementation(attention.GROUPED)
             pack(self.model)
-        #: The token that opens a tool call; no other answer begins so.
-        self.opening = self.tokenizer.encode(OPEN, add_special_tokens=False)[0]
+        #: The tokens that open a tool call.
+        self.opening = self.tokenizer.encode(OPEN, add_special_tokens=False)
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
         self.adapters: list[str] = []
         self.mixed: Mixed | None = None
@@ -84,39 +84,56 @@ class Generator:
         """One text per conversation, in order; `most` new tokens each; `done` is told how many are finished.
 
         `barred` keeps an answer from opening with a tool call. An adapter with tools is asked so once more, and told
-        why, where its call is not allowed (see strict.py); `drafts` keeps what it had written of itself.
+        why, where its call is not allowed or a call is due (see strict.py); `drafts` keeps what it had written.
         """
         names = [adapters] * len(conversations) if isinstance(adapters, str) else list(adapters)
-        opened = [[] if barred else self.opened(*each) for each in zip(names, conversations, strict=True)]
-        prompts = [self.prompt(messages) + start for messages, start in zip(conversations, opened, strict=True)]
+        prompts = [self.prompt(messages) for messages in conversations]
+        texts = self.written(prompts, names, most, done, barred)
+        if barred:
+            return texts
+        first, every = list(texts), range(len(texts))
+        due = [row for row in every if OPEN not in texts[row] and self.opened(names[row], conversations[row])]
+        opened = [prompts[row] + self.opening for row in due]
+        for row, text in zip(due, self.written(opened, [names[row] for row in due], most), strict=True):
+            texts[row] = OPEN + text
+        misfit = [row for row in every if not self.allowed(names[row], texts[row], conversations[row])]
+        calls = {row: texts[row] for row in misfit}
+        for row in misfit:
+            texts[row] = self.choice(names[row], calls[row], conversations[row])
+        empty = [row for row in misfit if not texts[row]]
+        if empty:
+            told = [self.told(names[row], calls[row], conversations[row], most) for row in empty]
+            again = self.answers(told, [names[row] for row in empty], most, barred=True)
+            for row, text in zip(empty, again, strict=True):
+                allowed = self.allowed(names[row], text, conversations[row])
+                texts[row] = text if allowed else message_of(text)["content"] or ""
+        self.drafts = {row: first[row] for row in {*due, *misfit}}
+        return texts
+
+    def written(
+        self,
+        prompts: Sequence[list[int]],
+        names: Sequence[str],
+        most: int,
+        done: Callable[[int], None] = lambda count: None,
+        barred: bool = False,
+    ) -> list[str]:
+        """What follows each prompt, in order."""
         texts, finished = [""] * len(prompts), 0
         for batch in cut(prompts):
-            new = {row: [*opened[row]] for row in batch}
+            new: dict[int, list[int]] = {row: [] for row in batch}
             for row, token in self.steps([prompts[row] for row in batch], [names[row] for row in batch], most, barred):
                 new[batch[row]].append(token)
             for row, tokens in new.items():
                 texts[row] = self.tokenizer.decode(tokens, skip_special_tokens=True)
             finished += len(batch)
             done(finished)
-        rows = enumerate(zip(names, texts, conversations, strict=True))
-        misfit = [] if barred else [row for row, said in rows if not self.allowed(*said)]
-        drafts = {row: texts[row] for row in misfit}
-        for row in misfit:
-            texts[row] = self.choice(names[row], texts[row], conversations[row])
-        empty = [row for row in misfit if not texts[row]]
-        if empty:
-            told = [self.told(names[row], drafts[row], conversations[row], most) for row in empty]
-            again = self.answers(told, [names[row] for row in empty], most, barred=True)
-            for row, text in zip(empty, again, strict=True):
-                allowed = self.allowed(names[row], text, conversations[row])
-                texts[row] = text if allowed else message_of(text)["content"] or ""
-        self.drafts = {row: draft for row, draft in drafts.items() if not opened[row]}
         return texts
 
     def opened(self, name: str, messages: list[dict]) -> list[int]:
-        """What an adapter's answer is made to begin with: the token that opens a call, where one is due."""
+        """What an adapter's answer is made to begin with: the tokens that open a call, where one is due."""
         judge = self.judges.get(name)
-        return [self.opening] if judge and judge.due(messages) else []
+        return [*self.opening] if judge and judge.due(messages) else []
 
     def allowed(self, name: str, text: str, messages: list[dict]) -> bool:
         """Whether an adapter may say this: its tool calls fit their tools and what the user stated, or it has none."""
@@ -202,7 +219,7 @@ class Generator:
                 )
             logits = out.logits[:, -1]
             if barred and not count:
-                logits[:, self.opening] = -torch.inf
+                logits[:, self.opening[0]] = -torch.inf
             new = logits.argmax(-1).tolist()
             ended |= {row for row, token in zip(rows, new, strict=True) if token in self.ends}
             alive = [place for place, row in enumerate(rows) if row not in ended]

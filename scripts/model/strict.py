@@ -6,8 +6,8 @@ the executor that consults (scripts/data/statements.py). Where the model's draft
 likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, what it says
 when it is told why, as a tool tells an error. The evaluation keeps the draft and gives the figures of both.
 
-Where all that a user gives can't be (ten digits, 31/02), the answer is made to open with a call, so that the model is
-told why: by itself a small one asks for the next datum instead.
+Where a user has just completed what a tool takes, or gave only what can't be (ten digits, 31/02), a call is due: the
+answer is made to open with one, and goes the same way. A small model by itself now and then asks for more instead.
 """
 
 import hashlib
@@ -47,11 +47,20 @@ class Judge:
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
 
     def due(self, messages: Sequence[dict]) -> bool:
-        """Whether a tool should hear the user's last turn, because nothing that it gives can be."""
-        if not any(self.stated.values()) or not messages or messages[-1].get("role") != "user":
+        """Whether a tool should hear the user's last turn.
+
+        It gives the last of what a tool takes, or only what can't be where nothing else stands for it.
+        """
+        kinds = {kind for stated in self.stated.values() for kind in stated.values()}
+        if not kinds or not messages or messages[-1].get("role") != "user":
             return False
+        last, said = Statements(messages[-1:]), Statements(messages)
+        given = {kind for kind in kinds if STATED[kind][0](said)}
+        if given == kinds and any(STATED[kind][0](last) for kind in kinds):
+            return True
         asked = next((turn.get("content") for turn in messages[-2::-1] if turn.get("role") == "assistant"), None)
-        return Statements(messages[-1:]).impossible("CPF" in (asked or ""))
+        wrong = last.impossible(asked or "")
+        return bool(wrong) and wrong not in given
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
         """Whether a generated answer to these messages may be issued; a call that can't be read may not."""

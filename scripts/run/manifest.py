@@ -19,7 +19,7 @@ from scripts.paths import ROOT
 NAME = "manifest.json"
 PACKAGES = ("axolotl", "torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 #: Our own code that takes part in training.
-CODE = ("cpu_step.py", "cpu_layer.py", "token_batches.py", "batches.py")
+CODE = ("cpu_step.py", "cpu_layer.py", "token_batches.py", "batches.py", "repeated.py")
 
 
 def read(run: Path) -> dict:

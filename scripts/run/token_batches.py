@@ -6,6 +6,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 from axolotl.integrations.base import BasePlugin
 from pydantic import BaseModel
@@ -31,12 +32,12 @@ class TokenBatches(BasePlugin):
 
     def post_trainer_create(self, cfg, trainer):
         """One sampler for the run; it knows each row's length from the tokenised data."""
-        labels = list(trainer.train_dataset["labels"])
+        rows = [(len(labels), *ending(labels)) for labels in trainer.train_dataset["labels"]]
         keep = {}
         if cfg.repeated_answers:
-            keep = decided(Counter(ending(row)[0] for row in labels), cfg.repeated_answers)
-            trainer.train_dataset = trainer.train_dataset.with_transform(lambda rows: shortened(rows, keep))
-        lengths = [used(len(row), *ending(row), keep) for row in labels]
+            keep = decided(Counter(answer for _, answer, _ in rows), cfg.repeated_answers)
+            trainer.train_dataset = trainer.train_dataset.with_transform(partial(shortened, keep=keep))
+        lengths = [used(*row, keep) for row in rows]
         a_step = (cfg.gradient_accumulation_steps or 1) * int(os.environ.get("WORLD_SIZE", "1"))
         sampler = Sampler(lengths, cfg.batch_tokens, cfg.seed or 0, (cfg.max_steps or 0) * a_step)
         trainer._get_train_sampler = lambda dataset=None: sampler
@@ -52,7 +53,7 @@ def shortened(rows: Mapping[str, list], keep: Mapping[Answer, int]) -> dict[str,
 
 
 class Sampler(BatchSampler):
-    """A batch sampler whose order depends on seed and epoch alone, so that a resumed run goes on where it was."""
+    """A batch sampler whose order follows from seed, epoch and `most`, so that a resumed run goes on where it was."""
 
     def __init__(self, lengths: list[int], budget: int, seed: int, most: int = 0):
         self.lengths, self.budget, self.seed, self.most, self.epoch = lengths, budget, seed, most, 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scripts.model import strict
+from scripts.model.toolcall import OPEN
 from scripts.serve.catalog import Catalog
 from scripts.serve.deltas import Deltas
 from scripts.serve.engine import Engine
@@ -90,11 +91,10 @@ class Service:
         Where text was sent before the call, that text is the answer.
         """
         judge, said = self._judge(weights) if request.calls else None, [*request.messages, *answer.messages]
-        due = judge and await asyncio.to_thread(judge.due, said)
-        if due:
-            turn.held = self.prompts.opens
-        opened = [*prompt, self.prompts.opening] if due else prompt
-        async for delta in self._turn(request.options, opened, weights, turn, answer):
+        options, opened, room = request.options, prompt, request.options["n_predict"] - len(self.prompts.opening)
+        if judge and room > 0 and await asyncio.to_thread(judge.due, said):
+            turn.held, opened, options = OPEN, [*prompt, *self.prompts.opening], options | {"n_predict": room}
+        async for delta in self._turn(options, opened, weights, turn, answer):
             yield delta
         if judge and turn.held and not await asyncio.to_thread(judge.allows, turn.held, said):
             calls = await asyncio.to_thread(judge.choices, turn.held, said)
@@ -104,7 +104,7 @@ class Service:
                 reasons = await asyncio.to_thread(judge.refused, draft, said)
                 told = await self._told(request, prompt, [*said, *reasons])
                 most = min(request.options["n_predict"], self.engine.size.context - len(told))
-                barred = request.options | {"n_predict": most, "logit_bias": [[self.prompts.opening, False]]}
+                barred = request.options | {"n_predict": most, "logit_bias": [[self.prompts.opening[0], False]]}
                 async for delta in self._turn(barred, told, weights, turn, answer):
                     yield delta
                 turn.held = turn.held if await asyncio.to_thread(judge.allows, turn.held, said) else ""

@@ -19,9 +19,8 @@ class Prompts:
         self._template = (base / "chat_template.jinja").read_text(encoding="utf-8")
         settings = json.loads((base / "tokenizer_config.json").read_text(encoding="utf-8"))
         values = {key: settings.get(key) for key in ("bos_token", "eos_token")}
-        #: The token that a tool call opens with, and its text.
-        self.opening = self._tokenizer.encode(OPEN, add_special_tokens=False).ids[0]
-        self.opens = self._tokenizer.decode([self.opening], skip_special_tokens=False)
+        #: The tokens that a tool call opens with.
+        self.opening = self._tokenizer.encode(OPEN, add_special_tokens=False).ids
         self._tokens = {k: v["content"] if isinstance(v, dict) else v for k, v in values.items() if v}
 
     def text(self, messages: Sequence[dict]) -> str:
