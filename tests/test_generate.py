@@ -190,13 +190,16 @@ def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
     [
         ("cpf 123.456.789-0, nasci em 5/3/85", "1234567890", "19850305", {"cpf": "cpf_too_short"}),
         ("cpf 123.456.789-012, nasci em 5/3/85", "123456789012", "19850305", {"cpf": "cpf_too_long"}),
-        ("cpf 123.456.789-012, nasci em 5/3/85", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
+        ("cpf 123.456.789-012, nasci em 5/3/85", "12345678901", "19850305", {"cpf": "cpf_too_long"}),
         ("cpf 12345678901, 31/02/1985", "12345678901", "19850231", {"born": "birth_date_does_not_exist"}),
         ("cpf 12345678901, 31/02/1985", "12345678901", "19850228", {"born": "birth_date_does_not_exist"}),
         ("cpf 12345678901, 5/3/2085", "12345678901", "20850305", {"born": "birth_date_in_the_future"}),
         ("cpf 12345678901, março de 85", "12345678901", "19850301", {"born": "birth_date_not_stated"}),
-        ("o cpf da minha mãe é 12345678901", "12345678901", "19850305",
-         {"cpf": "cpf_of_somebody_else", "born": "birth_date_not_stated"}),
+        ("o cpf da minha mãe é 12345678901", "12345678901", "19850305", {"cpf": "cpf_of_somebody_else"}),
+        ("nasci em 31/02/1985", "12345678901", "19850228", {"born": "birth_date_does_not_exist"}),
+        ("nasci em 05/03/1985", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
+        ("nasci em 05031985, meu cpf é 123456789", "12345678901", "19850305", {"cpf": "cpf_too_short"}),
+        ("nasci em 05/03/1985, fone 84 3333-4444", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
         ("quero ver meu plano", "12345678901", "x", {"cpf": "cpf_not_stated", "born": "birth_date_not_stated"}),
         ("cpf 12345678901, março de 85", "12345678901", "19850300", {"born": "birth_date_not_stated"}),
         ("cpf 12345678901, 33 de abril de 82", "12345678901", "19820433", {"born": "birth_date_does_not_exist"}),
@@ -223,9 +226,14 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
         ("1234567890", "Me forneça seu CPF.", True),
         ("1234567890", None, False),  # what this number is nobody said
         ("nasci em 31/02/1985", None, True),
-        ("cpf 12345678901, nasci em 31/02/1985", None, False),  # there is something to go on with
-        ("nasci em 31/02/1985, aliás, 28/02/1985", None, False),
-        ("meu cpf é 12345678901", None, False),
+        ("cpf 12345678901, nasci em 31/02/1985", None, True),
+        ("nasci em 31/02/1985, aliás, 28/02/1985", None, True),
+        ("meu cpf é 12345678901", None, True),
+        ("nasci em 5/3/85", None, True),
+        ("5/3/85", "Me forneça sua data de nascimento.", True),
+        ("12345678901", None, False),
+        ("meu telefone é 84999991234, não sei o cpf", None, False),
+        ("o boleto de 5/3/25 não chegou", None, False),
         ("cpf 12345678901, nasci em 5/3/85", None, True),
         ("o cpf da minha mãe é 12345678901, ela nasceu em 5/3/55", None, False),
         ("5/3/85", "Me forneça seu CPF.", False),
@@ -238,11 +246,11 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
         ("31/06/1986", "Me forneça seu CPF.", False),
         ("não lembro o cpf, meu telefone é (84) 3333-4444", None, False),
         ("só tenho a carteirinha 0865 0001 2345 6789 0", "Me forneça seu CPF.", False),
-        ("meu cpf é 123456789, ou 12345678901", None, False),
+        ("meu cpf é 123456789, ou 12345678901", None, True),
         ("", None, False),
     ],
 )
-def test_a_tool_is_due_where_all_that_is_given_cannot_be(tmp_path: Path, said, before, due):
+def test_a_tool_is_due_where_the_user_gives_what_it_takes(tmp_path: Path, said, before, due):
     (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
     messages = [{"role": "assistant", "content": before}, {"role": "user", "content": said}]
     judge = strict.judge(tmp_path)

@@ -78,12 +78,15 @@ class Statements:
         return [day for day in real if not self.own_birth(day)]
 
     def cpf_refusal(self, value: object) -> str:
-        """Why what a tool is about to receive as the user's CPF can't be taken; empty where it can."""
+        """Why what a tool is about to receive as the user's CPF can't be taken; empty where it can.
+
+        Whoever wrote no CPF but a number of another length meant that one.
+        """
         if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
             return "cpf_not_stated"
-        if len(value) != 11:
-            return "cpf_too_short" if len(value) < 11 else "cpf_too_long"
-        return self.own_cpf(value)
+        refusal = self.own_cpf(value) if len(value) == 11 else ""
+        length = len(value) if len(value) != 11 else self._length_meant() if refusal == "cpf_not_stated" else 11
+        return refusal if length == 11 else "cpf_too_short" if length < 11 else "cpf_too_long"
 
     def birth_refusal(self, value: object) -> str:
         """The same of a birth date as AAAAMMDD. Whoever wrote no date but one that no calendar has, meant that one."""
@@ -108,21 +111,18 @@ class Statements:
         year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
         return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
 
-    def impossible(self, asked: str) -> str:
-        """Which of all that is given can't be: "birth", a date that no calendar has, or "cpf", of another length.
+    def given(self, asked: str) -> str:
+        """What they mean to give, "birth" or "cpf", whether it can be (31/02, ten digits) or not; a date goes first.
 
-        `asked` is the question that is being answered. Empty where anything is possible, somebody else's, or a number
-        of another kind.
+        `asked` is the question that is being answered. Empty where it is not sure: somebody else's data, a date that
+        nobody called a birth, a number of another kind.
         """
-        if self.cpfs() or self.births() or any(not own for _, own in self.marks):
+        if any(not own for _, own in self.marks):
             return ""
-        written = self._written()
-        if written:
-            meant = "nasc" in self.text or "nascimento" in asked
-            return "birth" if meant and not any(_day(*each) for each in written) else ""
-        runs = [re.sub(r"\D", "", found[0]) for found in _RUN.finditer(self.digits)]
+        if self._written():
+            return "birth" if "nasc" in self.text or "nascimento" in asked else ""
         meant = ("cpf" in self.text or "CPF" in asked) and not _OTHER_NUMBER.search(self.text)
-        return "cpf" if meant and runs and all(len(run) != 11 for run in runs) else ""
+        return "cpf" if meant and self._number() else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
@@ -150,6 +150,19 @@ class Statements:
         """Where the text has this number, however it is parted."""
         pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(digits) + _END_OF_CPF)
         return [found.span() for found in pattern.finditer(self.digits)]
+
+    def _number(self) -> str:
+        """The digits of the last number that is no date, whatever their number."""
+        rest = self.digits
+        for each in dates(self.text, Known(asked_birth=True)):
+            rest = rest[: each.start] + "x" * (each.end - each.start) + rest[each.end :]
+        runs = [re.sub(r"\D", "", found[0]) for found in _RUN.finditer(rest)]
+        return next((run for run in reversed(runs) if not compact_date(run)), "")
+
+    def _length_meant(self) -> int:
+        """Digits of the number that is meant as a CPF and is none; 11 where none is, or a real one is there."""
+        number = "" if self.cpfs() or _OTHER_NUMBER.search(self.text) else self._number()
+        return len(number) or 11
 
     def _written(self) -> list[tuple[int, int, int]]:
         """Year, month and day of the last dates written, whether the calendar has them or not."""

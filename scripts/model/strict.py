@@ -6,8 +6,8 @@ the executor that consults (scripts/data/statements.py). Where the model's draft
 likeliest by its own reckoning of the calls that the user's statements allow, or, where they allow none, what it says
 when it is told why, as a tool tells an error. The evaluation keeps the draft and gives the figures of both.
 
-Where a user has just completed what a tool takes, or gave only what can't be (ten digits, 31/02), a call is due: the
-answer is made to open with one, and goes the same way. A small model by itself now and then asks for more instead.
+Where a user has just given what a tool takes, all of it or a part, possible or not (ten digits, 31/02), a call is due:
+the answer is made to open with one, and goes the same way. So the tool, not a small model, finds what is missing.
 """
 
 import hashlib
@@ -47,20 +47,20 @@ class Judge:
         self.stated = {each["name"]: marks(each["parameters"]) for each in functions}
 
     def due(self, messages: Sequence[dict]) -> bool:
-        """Whether a tool should hear the user's last turn.
+        """Whether a tool should hear the user's last turn: it completes what the tool takes, or gives a part of it.
 
-        It gives the last of what a tool takes, or only what can't be where nothing else stands for it.
+        What can't be, where something else stands for it already, makes none due.
         """
         kinds = {kind for stated in self.stated.values() for kind in stated.values()}
         if not kinds or not messages or messages[-1].get("role") != "user":
             return False
         last, said = Statements(messages[-1:]), Statements(messages)
-        given = {kind for kind in kinds if STATED[kind][0](said)}
-        if given == kinds and any(STATED[kind][0](last) for kind in kinds):
+        known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
+        if known == kinds and new:
             return True
         asked = next((turn.get("content") for turn in messages[-2::-1] if turn.get("role") == "assistant"), None)
-        wrong = last.impossible(asked or "")
-        return bool(wrong) and wrong not in given
+        given = last.given(asked or "")
+        return given in kinds and (given in new or given not in known)
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
         """Whether a generated answer to these messages may be issued; a call that can't be read may not."""
@@ -93,7 +93,9 @@ class Judge:
         said = Statements(messages) if stated else None
         reasons = {name: STATED[kind][1](said, arguments[name]) for name, kind in stated.items() if name in arguments}
         found = {name: reason for name, reason in reasons.items() if reason}
-        return found or ({} if self._valid(function) else {"error": "invalid_arguments"})
+        # What was given and can't be taken is said first; what is missing is asked for afterwards.
+        wrong = {name: reason for name, reason in found.items() if not reason.endswith("_not_stated")}
+        return wrong or found or ({} if self._valid(function) else {"error": "invalid_arguments"})
 
     def choices(self, text: str, messages: Sequence[dict]) -> list[str]:
         """The refused call with each set of arguments that the user stated; none where nothing fits.
