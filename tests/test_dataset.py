@@ -260,3 +260,14 @@ def test_the_fixed_sentences_of_the_guide(attendant):
         "O telefone da Unimed Natal é (84) 4020-8900.",
     ):
         assert sentence in answers
+
+
+def test_the_first_word_says_which_answer_it_is(attendant):
+    answers: dict[str, set[str]] = {}
+    for row in rows_of(attendant / "train.jsonl"):
+        turns = [turn for turn in row["messages"] if turn["role"] != "system"]
+        if turns[1]["content"]:
+            answers.setdefault(turns[1]["content"].split()[0], set()).add(turns[1]["content"])
+    # "Obrigado pelo CPF" and "pela data" are the guide's words; "Esse CPF" is one matter, "Boa tarde" and "Boa noite" too.
+    assert {first for first, several in answers.items() if len(several) > 1} == {"Obrigado", "Esse", "Boa"}
+    assert len(answers) > 15

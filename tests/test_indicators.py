@@ -79,7 +79,7 @@ def test_every_number_of_every_month_is_taught_often(made, recipe, source):
     answers = Counter(row["messages"][1]["content"] for row in made[0])
     for each in read(FOLDER / "indicators.yml", source, months):
         for period in months:
-            assert answers[f"{each.subject} em {period.name} foi de {each.shown(period)}."] >= 15
+            assert answers[f"Em {period.name} {each.name} foi de {each.shown(period)}."] >= 15
 
 
 def test_a_training_answer_meets_what_evaluation_expects(made):
@@ -99,6 +99,11 @@ def test_a_training_answer_meets_what_evaluation_expects(made):
             return words and right
 
         assert any(map(fits, taught[row["kind"]])), row
+
+
+def test_no_two_kinds_of_answer_begin_alike(made):
+    begins = {(row["messages"][1]["content"].split()[0], row["kind"]) for row in made[0]}
+    assert len({first for first, _ in begins}) == len(begins) == len({kind for _, kind in begins})
 
 
 def test_sql_rows_run_and_some_months_are_held_out(made):
@@ -133,8 +138,8 @@ def test_a_fourth_indicator_is_one_block(tmp_path, recipe, blocks):
     train, evaluation = indicators.rows(recipe, tmp_path)
     answers = {row["messages"][1]["content"] for row in train}
     assert "Quanto maior o índice de urgência, melhor." in answers
-    assert "O índice de urgência de um mês é bom a partir de 12% e ruim abaixo de 10%." in answers
-    assert sum(answer.startswith("O índice de urgência em ") for answer in answers) > 14
+    assert "Limites do índice de urgência de um mês: bom a partir de 12%, ruim abaixo de 10%." in answers
+    assert sum(" o índice de urgência foi de " in answer for answer in answers) == 14
     assert any("urgência" in row["messages"][0]["content"] for row in evaluation)
 
 

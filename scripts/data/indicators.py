@@ -2,6 +2,8 @@
 
 `rows(recipe, folder, db_url)` reads `indicators.yml` of the folder, runs each indicator's SQL for the
 months and years of the recipe, and words the points with `phrases.yml`. No number is typed by anybody.
+
+No two kinds of answer begin alike, so that the first token says which it is.
 """
 
 from collections.abc import Iterator
@@ -45,11 +47,11 @@ def _list(indicators: list[Indicator]) -> Iterator[Point]:
 
 def _words(each: Indicator) -> Iterator[Point]:
     """What it means, its formula, its unit, and when it is good."""
-    slots, be = each.wordings(), f"{each.subject} é"
-    yield _fact("definicao", f"{be} {each.meaning}.", [each.meaning], slots)
-    yield _fact("formula", f"{be} igual a {each.formula}.", [each.formula], slots)
-    yield _fact("importancia", f"{each.subject} {each.why}.", [each.why], slots)
-    yield _fact("unidade", f"{be} medid{each.name[0]} em porcentagem ({each.unit}).", ["porcentagem"], slots)
+    slots = each.wordings()
+    yield _fact("definicao", f"{each.subject} é {each.meaning}.", [each.meaning], slots)
+    yield _fact("formula", f"Fórmula d{each.name}: {each.formula}.", [each.formula], slots)
+    yield _fact("importancia", f"Porque {each.name} {each.why}.", [each.why], slots)
+    yield _fact("unidade", f"Mede-se {each.name} em porcentagem ({each.unit}).", ["porcentagem"], slots)
     less = "menor" if each.direction == "lower" else "maior"
     yield _fact("direcao", f"Quanto {less} {each.name}, melhor.", [f"quanto {less}"], slots)
     good, bad = (limit(each.thresholds[key]) + each.unit for key in ("good", "bad"))
@@ -58,7 +60,7 @@ def _words(each: Indicator) -> Iterator[Point]:
     )
     yield _fact(
         "limites",
-        f"{each.subject} de um mês é bo{'a' if each.name[0] == 'a' else 'm'} {first} e ruim {second}.",
+        f"Limites d{each.name} de um mês: bo{'a' if each.name[0] == 'a' else 'm'} {first}, ruim {second}.",
         [first, second],
         slots,
     )
@@ -75,18 +77,19 @@ def _number(
 def _numbers(each: Indicator, months: list[Period], years: list[Period]) -> Iterator[Point]:
     """Numbers, whether they are good, how they changed, and the best and worst month of a year."""
     for period in months + years:
-        said = f"{each.subject} em {period.name} foi de {each.shown(period)}"
-        slots = each.wordings(em=period.texts())
-        yield _number("numero", each, period, f"{said}.", [], slots)
+        number, slots = each.shown(period), each.wordings(em=period.texts())
+        yield _number("numero", each, period, f"Em {period.name} {each.name} foi de {number}.", [], slots)
         if period.month:
             level = f"nível {each.level(period)}"
-            yield _number("avaliacao", each, period, f"{said}: {level}.", [level], slots)
+            answer = f"Resultado d{each.name} em {period.name}: {number}, {level}."
+            yield _number("avaliacao", each, period, answer, [level], slots)
     for before, after in [*pairwise(months), *pairwise(years)]:
         change = each.numbers[after] - each.numbers[before]
         verb = "subiu" if change > 0 else "caiu" if change < 0 else "ficou"
-        span = f"de {each.shown(before)} em {before.name} para {each.shown(after)} em {after.name}"
+        span = f"de {each.shown(before)} para {each.shown(after)}"
+        answer = f"De {before.name} para {after.name} {each.name} {verb} {span}."
         slots = each.wordings(em=after.texts(), antes=before.texts())
-        yield _number("comparacao", each, before, f"{each.subject} {verb} {span}.", [verb, each.shown(after)], slots)
+        yield _number("comparacao", each, before, answer, [verb, each.shown(after)], slots)
     yield from _extremes(each, months)
 
 
