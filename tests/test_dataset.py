@@ -268,6 +268,6 @@ def test_the_first_word_says_which_answer_it_is(attendant):
         turns = [turn for turn in row["messages"] if turn["role"] != "system"]
         if turns[1]["content"]:
             answers.setdefault(turns[1]["content"].split()[0], set()).add(turns[1]["content"])
-    # "Obrigado pelo CPF" and "pela data" are the guide's words; "Esse CPF" is one matter, "Boa tarde" and "Boa noite" too.
+    # "Obrigado pelo CPF" and "pela data" are the guide's words; "Esse CPF" is one matter, so is "Boa tarde" or "noite".
     assert {first for first, several in answers.items() if len(several) > 1} == {"Obrigado", "Esse", "Boa"}
     assert len(answers) > 15
