@@ -1,6 +1,6 @@
 """An Axolotl plugin: `batch_tokens: 512` in a config makes steps of about so many tokens, hardly padded.
 
-`repeated_answers: 200` shortens rows besides whose answer stands in so many of them: see repeated.py.
+`repeated_answers: 500` shortens rows besides whose answer stands in so many of them: see repeated.py.
 """
 
 import os
