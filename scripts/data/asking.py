@@ -8,12 +8,12 @@ take their phrases from separate lists; of some kinds, a share of the points is 
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import yamlfile
-from scripts.data.similarity import Index, folded
+from scripts.data.similarity import nearness
 from scripts.errors import UserError
 
 MONTHS = [
@@ -157,7 +157,7 @@ def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> 
         rows += _take(asked(known[kind], "eval", phrases, rng), quota["eval"] - len(rows), said)
         short += [f"{kind}: {len(rows)} of {quota['eval']} rows to evaluate with"] if len(rows) < quota["eval"] else []
         evaluation += [_tested(*turn) for turn in rows]
-    near = _nearness(row["messages"][0]["content"] for row in evaluation)
+    near = nearness(row["messages"][0]["content"] for row in evaluation)
     for kind, quota in recipe["quotas"].items():
         rng = random.Random(f"{recipe['seed']} {kind} train")
         turns = (turn for turn in asked(known[kind], "train", phrases, rng) if not near(turn[1]))
@@ -179,19 +179,6 @@ def _take(turns: Iterator[tuple[Point, str]], count: int, said: set[str]) -> lis
             said.add(key)
             taken.append(turn)
     return taken
-
-
-def _nearness(questions: Iterable[str]) -> Callable[[str], bool]:
-    """Tells of a text whether it is nearly one of these questions, whatever month or number is in it."""
-    index, known = Index(questions), {}
-
-    def near(text: str) -> bool:
-        key = folded(text)
-        if key not in known:
-            known[key] = any(index.matches(text))
-        return known[key]
-
-    return near
 
 
 def _taught(point: Point, text: str) -> Row:

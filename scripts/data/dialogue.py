@@ -2,7 +2,8 @@
 
 An evaluation row is a conversation cut before its last assistant turn; what is expected there follows
 from that turn. Its phrasings are the `eval` ones, and any that still reads like a training one is thrown
-away, so the two never share an utterance. So is a text whose random digits happen to be a real document.
+away, so the two never share an utterance. So is a training row that nearly asks what an eval-*.jsonl by hand does,
+and a text whose random digits happen to be a real document.
 """
 
 import json
@@ -11,13 +12,16 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+from scripts.data import jsonl
+from scripts.data.conversation import said
 from scripts.data.identifiers import Allowed, found
 from scripts.data.noise import Noise
 from scripts.data.person import Person
 from scripts.data.phrasing import Piece, expand, lines, parse, phrase_list
 from scripts.data.recipe import allowed
+from scripts.data.similarity import nearness
 from scripts.data.variety import Seen
-from scripts.errors import UserError
+from scripts.errors import Problem, UserError
 
 #: Attempts at one new conversation before its kind counts as exhausted.
 ATTEMPTS = 300
@@ -30,7 +34,9 @@ def rows(recipe: Mapping, folder: Path, db_url: str | None = None) -> tuple[list
     def nobodys(row: dict) -> bool:
         return not any(True for m in row["messages"] for _ in found(m["content"] or "", spared))
 
-    train = Writer(recipe, "train").rows(nobodys)
+    held = (each for file in sorted(folder.glob("eval-*.jsonl")) for each in jsonl.read(file))
+    near = nearness(said(each[1]) for each in held if not isinstance(each, Problem))
+    train = Writer(recipe, "train").rows(lambda row: nobodys(row) and not near(said(row)))
     seen = Seen(train)
     return train, Writer(recipe, "eval").rows(lambda row: nobodys(row) and seen.is_new(row))
 

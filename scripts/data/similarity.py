@@ -11,7 +11,7 @@ leaves at most 11 % of either side's fours different, an edit costs about 4 of t
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from functools import reduce
 from math import ceil
@@ -136,6 +136,19 @@ class Index:
             fitting = [bits for size, bits in self.with_size.items() if least <= size <= most]
             self.with_sizes[least, most] = reduce(or_, fitting, 0)
         return self.with_sizes[least, most]
+
+
+def nearness(questions: Iterable[str]) -> Callable[[str], bool]:
+    """Tells of a text, however often it comes, whether it is nearly one of these questions."""
+    index, known = Index(questions), {}
+
+    def near(text: str) -> bool:
+        key = _key(text)
+        if key not in known:
+            known[key] = any(index.matches(text))
+        return known[key]
+
+    return near
 
 
 def _key(text: str) -> str:
