@@ -13,6 +13,7 @@ import pytest
 
 from scripts.data import lock, similarity, spoken
 from scripts.data.build import build
+from scripts.data.conversation import said
 from scripts.data.variety import mask, measure, utterances
 from scripts.errors import UserError
 from scripts.model.strict import Judge
@@ -111,6 +112,16 @@ def test_a_refused_row_replaces_nothing(tmp_path):
     with pytest.raises(UserError, match=r"\.rejected/train\.jsonl:\d+: .*no tool 'unimed_delete'"):
         build(tmp_path)
     assert (tmp_path / "train.jsonl").read_bytes() == before
+
+
+def test_training_rows_never_ask_what_held_out_rows_by_hand_ask(tmp_path):
+    folder = small(tmp_path / "data")
+    build(folder)
+    asked = rows_of(folder / "train.jsonl")[0]["messages"]
+    (folder / "eval-hand.jsonl").write_text(json.dumps({"messages": asked[:-1]}) + "\nno row\n", encoding="utf-8")
+    build(folder)
+    questions = [said(row) for row in rows_of(folder / "train.jsonl")]
+    assert len(questions) > 10 and not any(map(similarity.nearness([said({"messages": asked})]), questions))
 
 
 def test_own_rows_are_used_as_they_are(tmp_path):
