@@ -118,7 +118,13 @@ def test_training_rows_never_ask_what_held_out_rows_by_hand_ask(tmp_path):
     folder = small(tmp_path / "data")
     build(folder)
     asked = rows_of(folder / "train.jsonl")[0]["messages"]
-    (folder / "eval-hand.jsonl").write_text(json.dumps({"messages": asked[:-1]}) + "\nno row\n", encoding="utf-8")
+    assert lock.is_current(folder)
+    (folder / "eval-hand.jsonl").write_text('{"messages": null}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"eval-hand\.jsonl:1"):
+        build(folder)
+    held = {"messages": asked[:-1], "expect": {"no_call": True}}
+    (folder / "eval-hand.jsonl").write_text(json.dumps(held), encoding="utf-8")
+    assert not lock.is_current(folder)
     build(folder)
     questions = [said(row) for row in rows_of(folder / "train.jsonl")]
     assert len(questions) > 10 and not any(map(similarity.nearness([said({"messages": asked})]), questions))
@@ -160,7 +166,7 @@ def test_variety_tells_repetition():
 @pytest.fixture(scope="module")
 def attendant(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "unimed-attendant"
-    shutil.copytree(DATASETS / "unimed-attendant", folder, ignore=shutil.ignore_patterns("*.jsonl", "rows"))
+    shutil.copytree(DATASETS / "unimed-attendant", folder, ignore=shutil.ignore_patterns("train.jsonl", "eval.jsonl", "rows"))
     build(folder)
     return folder
 
@@ -273,7 +279,7 @@ def test_the_fixed_sentences_of_the_guide(attendant):
         assert sentence in answers
 
 
-def test_the_first_word_says_which_answer_it_is(attendant):
+def test_the_first_word_of_a_first_answer_says_which_it_is(attendant):
     answers: dict[str, set[str]] = {}
     for row in rows_of(attendant / "train.jsonl"):
         turns = [turn for turn in row["messages"] if turn["role"] != "system"]

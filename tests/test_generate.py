@@ -198,6 +198,13 @@ def test_a_refused_call_is_asked_again_with_its_opening_barred(both):
         ("o cpf da minha mãe é 12345678901", "12345678901", "19850305", {"cpf": "cpf_of_somebody_else"}),
         ("nasci em 31/02/1985", "12345678901", "19850228", {"born": "birth_date_does_not_exist"}),
         ("nasci em 05/03/1985", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
+        ("nasci em 05/03/1985", "05031985", "19850305", {"cpf": "cpf_not_stated"}),
+        ("nasci em 05/03/1985", "123456789", "19850305", {"cpf": "cpf_not_stated"}),
+        ("nasci em 05/03/1985", "12345678901", "20990101",
+         {"cpf": "cpf_not_stated", "born": "birth_date_not_stated"}),
+        ("cpf 123.456.789, nasci em 05/03/1985", "123.456.789", "19850305", {"cpf": "cpf_too_short"}),
+        ("minha guia é 1234567, nasci em 05/03/1985", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
+        ("cpf 123.456.789-012, casa 12345, 05/03/1985", "12345678901", "19850305", {"cpf": "cpf_too_long"}),
         ("nasci em 05031985, meu cpf é 123456789", "12345678901", "19850305", {"cpf": "cpf_too_short"}),
         ("nasci em 05/03/1985, fone 84 3333-4444", "12345678901", "19850305", {"cpf": "cpf_not_stated"}),
         ("quero ver meu plano", "12345678901", "x", {"cpf": "cpf_not_stated", "born": "birth_date_not_stated"}),
@@ -234,6 +241,16 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
         ("12345678901", None, False),
         ("meu telefone é 84999991234, não sei o cpf", None, False),
         ("o boleto de 5/3/25 não chegou", None, False),
+        ("o boleto de 5/3/25 não chegou", "Me forneça seu CPF e data de nascimento.", False),
+        ("a consulta de 10/10/2025 foi autorizada?", "Me forneça sua data de nascimento.", False),
+        ("incluir recém-nascido, o parto foi 10/05/2026", None, False),
+        ("finja que meu cpf é 12345678901", None, False),
+        ("meu cpf não é 12345678901", None, False),
+        ("se eu nasci em 05/03/1985, que plano posso ter?", None, False),
+        ("não passo meu cpf, me liga no 3333-4444", "Me forneça seu CPF.", False),
+        ("segunda via da fatura, cpf 123.456.789-01", None, True),
+        ("meu cpf é 12345678901, a fatura é de 01/12/2030", None, True),
+        ("sou a Telma, 123456789-01 é meu cpf", None, True),
         ("cpf 12345678901, nasci em 5/3/85", None, True),
         ("o cpf da minha mãe é 12345678901, ela nasceu em 5/3/55", None, False),
         ("5/3/85", "Me forneça seu CPF.", False),
@@ -256,6 +273,14 @@ def test_a_tool_is_due_where_the_user_gives_what_it_takes(tmp_path: Path, said, 
     judge = strict.judge(tmp_path)
     assert judge.due(messages) is due and judge.due(messages[1:]) is (due and not before)
     assert not judge.due([*messages, {"role": "tool", "content": "{}"}]) and not judge.due([])
+
+
+def test_what_a_draft_leaves_out_is_missing(tmp_path: Path):
+    (tmp_path / strict.NAME).write_text(json.dumps(REQUIRED), encoding="utf-8")
+    judge, turns = strict.judge(tmp_path), [{"role": "user", "content": "cpf 12345678901"}]
+    assert judge.refusals({"name": "consult", "arguments": '{"cpf": "12345678901"}'}, turns) == {
+        "born": "birth_date_not_stated"
+    }
 
 
 def test_no_tool_is_due_for_what_the_user_stated_before(tmp_path: Path):
@@ -382,3 +407,7 @@ def test_of_several_calls_the_likeliest_is_chosen(both):
                 found = both.model(input_ids=ids).logits[0, len(prompt) - 1 : -1].float().log_softmax(-1)
             sums.append(found.gather(1, ids[0, len(prompt) :, None]).sum().item())
         assert text == calls[sums.index(max(sums))]
+
+
+REQUIRED = json.loads(json.dumps(STATED))
+REQUIRED[0]["function"]["parameters"]["required"] = ["cpf", "born"]

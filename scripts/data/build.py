@@ -30,6 +30,7 @@ def build(folder: Path, db_url: str | None = None) -> dict:
     gate refuses stay in the folder's .rejected/ to be looked at.
     """
     rules = recipe.load(folder)
+    refuse(check_rows([], sorted(folder.glob("eval-*.jsonl")), **gates_of(folder)))
     train, evaluation = importlib.import_module(SOURCES[rules["source"]]).rows(rules, folder, db_url)
     missed = unmet(rules, train, evaluation)
     if missed:

@@ -21,7 +21,7 @@ from scripts.data.phrasing import Piece, expand, lines, parse, phrase_list
 from scripts.data.recipe import allowed
 from scripts.data.similarity import nearness
 from scripts.data.variety import Seen
-from scripts.errors import Problem, UserError
+from scripts.errors import UserError
 
 #: Attempts at one new conversation before its kind counts as exhausted.
 ATTEMPTS = 300
@@ -34,8 +34,7 @@ def rows(recipe: Mapping, folder: Path, db_url: str | None = None) -> tuple[list
     def nobodys(row: dict) -> bool:
         return not any(True for m in row["messages"] for _ in found(m["content"] or "", spared))
 
-    held = (each for file in sorted(folder.glob("eval-*.jsonl")) for each in jsonl.read(file))
-    near = nearness(said(each[1]) for each in held if not isinstance(each, Problem))
+    near = nearness(said(row) for file in sorted(folder.glob("eval-*.jsonl")) for _, row in jsonl.read(file))
     train = Writer(recipe, "train").rows(lambda row: nobodys(row) and not near(said(row)))
     seen = Seen(train)
     return train, Writer(recipe, "eval").rows(lambda row: nobodys(row) and seen.is_new(row))

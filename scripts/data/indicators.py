@@ -3,7 +3,8 @@
 `rows(recipe, folder, db_url)` reads `indicators.yml` of the folder, runs each indicator's SQL for the
 months and years of the recipe, and words the points with `phrases.yml`. No number is typed by anybody.
 
-No two kinds of answer begin alike, so that the first token says which it is.
+Kinds of answer begin differently, so that the first token says which it is (but with a masculine name a meaning and a
+best month both begin with "O").
 """
 
 from collections.abc import Iterator

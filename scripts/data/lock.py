@@ -81,9 +81,9 @@ def _as_before(folder: Path, name: str, sha256: str) -> int:
 
 
 def recipe_hash(folder: Path) -> str:
-    """sha256 over the names and bytes of the YAML files of a data folder."""
+    """sha256 over the names and bytes of a data folder's YAML files, and of what training must keep clear of."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.yml")):
+    for path in sorted([*folder.rglob("*.yml"), *folder.glob("eval-*.jsonl")]):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
+from scripts.data.meant import meant_as_cpf, undated
 from scripts.data.numerals import UNITS
 from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE
 from scripts.data.spoken import MONTHS, number
@@ -32,11 +33,7 @@ _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 #: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
-#: Digits that somebody may mean as a CPF, whatever their number.
-_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|\s{4,7})\d){4,39}(?!\d)")
-_OTHER_NUMBER = re.compile(
-    r"\b(?:tel|fone|celular|whats|zap|protocolo|carteir|matricula|contrato n|cnpj|cep|rg|boleto|fatura)|r\$|\breais"
-)
+_BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -44,8 +41,8 @@ _REST_OF_WORD = re.compile(r"[a-z]*")
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 _TURN = "\n|\n"
-#: What is said last counts; whoever pastes a list of dates must not keep a server busy with what could be made of it.
-_LAST_DATES, _LAST_NUMBERS = 12, 24
+#: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
+_LAST_DATES, _LAST_NUMBERS, _LAST_CPFS = 12, 24, 13
 
 
 class Statements:
@@ -54,8 +51,9 @@ class Statements:
     def __init__(self, messages: Sequence[dict]):
         turns = [message.get("content") for message in messages if message.get("role") == "user"]
         self.said = _TURN.join(turn for turn in turns if isinstance(turn, str))
+        self.turns = list(_answered(messages))
         self.text = _folded(self.said)
-        self.digits = _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), self.text)
+        self.digits = _digits(self.text)
         others = {found.end() for found in OTHERS.finditer(self.text)}
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
         others -= {found.end() for found in VOCATIVE.finditer(self.text)}
@@ -65,7 +63,8 @@ class Statements:
         """Every CPF that own_cpf takes, as the text has them: in groups or spelled out, else any 11 digits."""
         plain = [found[0] for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
         found = plain or [match[1] for match in _LOOSE.finditer(self.digits)]
-        return [cpf for cpf in dict.fromkeys(re.sub(r"\D", "", each) for each in found) if not self.own_cpf(cpf)]
+        last = list(dict.fromkeys(re.sub(r"\D", "", each) for each in found))[-_LAST_CPFS:]
+        return [cpf for cpf in last if not self.own_cpf(cpf)]
 
     def births(self) -> list[date]:
         """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
@@ -82,10 +81,11 @@ class Statements:
 
         Whoever wrote no CPF but a number of another length meant that one.
         """
-        if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
-            return "cpf_not_stated"
-        refusal = self.own_cpf(value) if len(value) == 11 else ""
-        length = len(value) if len(value) != 11 else self._length_meant() if refusal == "cpf_not_stated" else 11
+        written = isinstance(value, str) and value.isascii() and value.isdigit()
+        refusal = self.own_cpf(value) if written and len(value) == 11 else "cpf_not_stated"
+        if refusal != "cpf_not_stated":
+            return refusal
+        length = len(value) if self.wrong_cpf(value) else self._length_meant()
         return refusal if length == 11 else "cpf_too_short" if length < 11 else "cpf_too_long"
 
     def birth_refusal(self, value: object) -> str:
@@ -100,9 +100,9 @@ class Statements:
         return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
 
     def wrong_cpf(self, value: object) -> bool:
-        """Whether the user wrote a number of another length than a CPF's, which is this one."""
+        """Whether the user wrote a number of another length than a CPF's, which is this one and no date."""
         digits = isinstance(value, str) and value.isascii() and value.isdigit()
-        return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value))
+        return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value, undated(self.digits)))
 
     def wrong_birth(self, value: object) -> bool:
         """Whether the user wrote this AAAAMMDD, which no calendar has."""
@@ -111,18 +111,18 @@ class Statements:
         year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
         return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
 
-    def given(self, asked: str) -> str:
-        """What they mean to give, "birth" or "cpf", whether it can be (31/02, ten digits) or not; a date goes first.
+    def given(self) -> str:
+        """What the last turn means to give, "birth" or "cpf", whether it can be (31/02, ten digits) or not.
 
-        `asked` is the question that is being answered. Empty where it is not sure: somebody else's data, a date that
-        nobody called a birth, a number of another kind.
+        Empty where it is not sure: somebody else's data, only supposed, a date that nobody called a birth, a number of
+        another kind.
         """
-        if any(not own for _, own in self.marks):
+        if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
-        if self._written():
-            return "birth" if "nasc" in self.text or "nascimento" in asked else ""
-        meant = ("cpf" in self.text or "CPF" in asked) and not _OTHER_NUMBER.search(self.text)
-        return "cpf" if meant and self._number() else ""
+        text, asked = self.turns[-1]
+        if self._written() and ("nascimento" in asked or _BORN.search(text)):
+            return "birth"
+        return "cpf" if any(meant_as_cpf(text, "CPF" in asked)) else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
@@ -137,36 +137,30 @@ class Statements:
 
     def own_birth(self, birth: date) -> str:
         """Why this date can't be taken as the user's own birth date; empty where it can."""
-        if birth > date.today():
-            return "birth_date_in_the_future"
         places = list(self._dates(birth)) or list(self._corrected(birth))
         if not places:
             return "birth_date_not_stated"
+        if birth > date.today():
+            return "birth_date_in_the_future"
         if all(self._others(*place) for place in places):
             return "birth_date_of_somebody_else"
         return ""
 
-    def _places(self, digits: str) -> list[tuple[int, int]]:
-        """Where the text has this number, however it is parted."""
+    def _places(self, digits: str, text: str = "") -> list[tuple[int, int]]:
+        """Where the text, here that of the user, has this number, however it is parted."""
         pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(digits) + _END_OF_CPF)
-        return [found.span() for found in pattern.finditer(self.digits)]
-
-    def _number(self) -> str:
-        """The digits of the last number that is no date, whatever their number."""
-        rest = self.digits
-        for each in dates(self.text, Known(asked_birth=True)):
-            rest = rest[: each.start] + "x" * (each.end - each.start) + rest[each.end :]
-        runs = [re.sub(r"\D", "", found[0]) for found in _RUN.finditer(rest)]
-        return next((run for run in reversed(runs) if not compact_date(run)), "")
+        return [found.span() for found in pattern.finditer(text or self.digits)]
 
     def _length_meant(self) -> int:
         """Digits of the number that is meant as a CPF and is none; 11 where none is, or a real one is there."""
-        number = "" if self.cpfs() or _OTHER_NUMBER.search(self.text) else self._number()
-        return len(number) or 11
+        numbers = (
+            [] if self.cpfs() else [each for turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked)]
+        )
+        return min(map(len, numbers), key=lambda length: abs(length - 11), default=11)
 
     def _written(self) -> list[tuple[int, int, int]]:
-        """Year, month and day of the last dates written, whether the calendar has them or not."""
-        found = [each.value for each in dates(self.said, Known(asked_birth=True))]
+        """Year, month and day of the last dates that may be births, whether the calendar has them or not."""
+        found = [each.value for each in dates(self.said, Known(asked_birth=True)) if each.kind == "birth date"]
         found += [value for each in _COMPACT.finditer(self.said) if (value := compact_date(each[0]))]
         return list(dict.fromkeys(found))[-_LAST_DATES:]
 
@@ -225,6 +219,17 @@ class Statements:
                 yield found.span()
 
 
+def _answered(messages: Sequence[dict]) -> Iterator[tuple[str, str]]:
+    """Each turn of the user, folded and with digits for their words, and what was asked before it."""
+    asked = ""
+    for message in messages:
+        text = message.get("content")
+        if message.get("role") == "assistant":
+            asked = text or ""
+        elif message.get("role") == "user" and isinstance(text, str):
+            yield _digits(_folded(text)), asked
+
+
 def day_of(text: str) -> date:
     """The date of AAAAMMDD, as the tool takes it; ValueError where it is none."""
     if not isinstance(text, str) or len(text) != 8 or not (text.isascii() and text.isdigit()):
@@ -276,6 +281,11 @@ def _is_month(word: str, month: int) -> bool:
         return True
     swapped = [each for each in _FOLDED_MONTHS if sorted(each) == sorted(word)]  # "juhno" is no julho
     return swapped == [name] if swapped else difflib.SequenceMatcher(None, word, name).ratio() >= 0.75
+
+
+def _digits(text: str) -> str:
+    """A folded text of the same length, with digits for their words."""
+    return _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), text)
 
 
 def _folded(text: str) -> str:

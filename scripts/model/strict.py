@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts.data import ownership, statements
+from scripts.data import meant, ownership, statements
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements
 from scripts.errors import UserError
@@ -34,6 +34,8 @@ STATED = {
         Statements.wrong_birth,
     ),
 }
+#: Reasons that tell of nothing wrong in what was given.
+MISSING = {"cpf_not_stated", "birth_date_not_stated"}
 #: More choices than this are no choice: somebody pasted a list.
 MOST = 12
 
@@ -54,12 +56,12 @@ class Judge:
         kinds = {kind for stated in self.stated.values() for kind in stated.values()}
         if not kinds or not messages or messages[-1].get("role") != "user":
             return False
-        last, said = Statements(messages[-1:]), Statements(messages)
+        before = [turn for turn in messages[:-1] if turn.get("role") == "assistant"][-1:]
+        last, said = Statements([*before, messages[-1]]), Statements(messages)
         known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
         if known == kinds and new:
             return True
-        asked = next((turn.get("content") for turn in messages[-2::-1] if turn.get("role") == "assistant"), None)
-        given = last.given(asked or "")
+        given = last.given()
         return given in kinds and (given in new or given not in known)
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
@@ -90,12 +92,14 @@ class Judge:
         if function["name"] not in self.schemas:
             return {"error": "unknown_tool"}
         arguments, stated = strict_json(function["arguments"]), self.stated[function["name"]]
-        said = Statements(messages) if stated else None
-        reasons = {name: STATED[kind][1](said, arguments[name]) for name, kind in stated.items() if name in arguments}
+        arguments = arguments if isinstance(arguments, dict) else {}
+        said, valid = Statements(messages) if stated else None, self._valid(function)
+        asked = {name: kind for name, kind in stated.items() if name in arguments or not valid}
+        reasons = {name: STATED[kind][1](said, arguments.get(name)) for name, kind in asked.items()}
         found = {name: reason for name, reason in reasons.items() if reason}
         # What was given and can't be taken is said first; what is missing is asked for afterwards.
-        wrong = {name: reason for name, reason in found.items() if not reason.endswith("_not_stated")}
-        return wrong or found or ({} if self._valid(function) else {"error": "invalid_arguments"})
+        wrong = {name: reason for name, reason in found.items() if reason not in MISSING}
+        return wrong or found or ({} if valid else {"error": "invalid_arguments"})
 
     def choices(self, text: str, messages: Sequence[dict]) -> list[str]:
         """The refused call with each set of arguments that the user stated; none where nothing fits.
@@ -136,7 +140,7 @@ def marks(parameters: dict) -> dict[str, str]:
 def mark(run: Path) -> str:
     """What else than the weights decides a run's answers: the tools and these rules, as a hash; empty without tools."""
     file = run / NAME
-    parts = [file, *map(Path, (__file__, statements.__file__, ownership.__file__))] if file.exists() else []
+    parts = [file, *map(Path, (__file__, statements.__file__, ownership.__file__, meant.__file__))] if file.exists() else []
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 
 

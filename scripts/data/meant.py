@@ -1,0 +1,37 @@
+"""Which numbers of a message are meant as a CPF, whatever their length: the nearest word before them says so."""
+
+import re
+from collections.abc import Iterator
+
+from scripts.data.birthdates import compact_date, dates
+from scripts.data.findings import Known
+
+#: Digits that belong together, however they are parted.
+_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|\s{4,7})\d){4,39}(?!\d)")
+_LABEL = re.compile(
+    r"\b(?:(cpf|cepeefe)|tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap|lig[aou]|protocolo|carteir|cartao|matricula|"
+    r"contrato n|cnpj|cep\b|rg\b|identidade|boleto|fatura|guia|senha|pedido|sus\b|casa\b|rua\b|pag(?:uei|ar|o)\b|reais)"
+    r"|r\$"
+)
+_SAID_AFTER = re.compile(r"\W{1,3}(?:(?:e|eh) )?(?:o )?(?:meu )?cpf\b")
+#: Characters before a number in which a word says what it is.
+_NEAR = 40
+
+
+def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
+    """Digits of each such number in a folded text, in order; `asked`: it answers a question for a CPF."""
+    rest = undated(text)
+    for run in _RUN.finditer(rest):
+        digits = re.sub(r"\D", "", run[0])
+        if "/" in run[0] or compact_date(digits):
+            continue
+        labels = [found[1] for found in _LABEL.finditer(rest, max(0, run.start() - _NEAR), run.start())]
+        if labels[-1] if labels else asked or "cpf" in rest[: run.start()] or _SAID_AFTER.match(rest, run.end()):
+            yield digits
+
+
+def undated(text: str) -> str:
+    """The text with its dates crossed out, character by character."""
+    for each in dates(text, Known(asked_birth=True)):
+        text = text[: each.start] + "x" * (each.end - each.start) + text[each.end :]
+    return text
