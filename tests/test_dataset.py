@@ -166,7 +166,9 @@ def test_variety_tells_repetition():
 @pytest.fixture(scope="module")
 def attendant(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "unimed-attendant"
-    shutil.copytree(DATASETS / "unimed-attendant", folder, ignore=shutil.ignore_patterns("train.jsonl", "eval.jsonl", "rows"))
+    shutil.copytree(
+        DATASETS / "unimed-attendant", folder, ignore=shutil.ignore_patterns("train.jsonl", "eval.jsonl", "rows")
+    )
     build(folder)
     return folder
 

@@ -251,16 +251,20 @@ def test_a_refused_call_comes_back_with_the_reason(tmp_path: Path, said, cpf, bo
         ("segunda via da fatura, cpf 123.456.789-01", None, True),
         ("meu cpf é 12345678901, a fatura é de 01/12/2030", None, True),
         ("sou a Telma, 123456789-01 é meu cpf", None, True),
+        ("123.456.789-01", None, True),
+        ("15/06/1985, quero ver meu plano", None, True),
         ("cpf 12345678901, nasci em 5/3/85", None, True),
         ("o cpf da minha mãe é 12345678901, ela nasceu em 5/3/55", None, False),
-        ("5/3/85", "Me forneça seu CPF.", False),
+        ("5/3/85", "Me forneça seu CPF.", True),
+        ("5/3/25", "Me forneça seu CPF.", False),
         ("meu cpf é um dois três quatro cinco seis", None, True),
         ("quero meu boleto de março de 2024", "Me forneça seu CPF.", False),
         ("o cpf da minha mãe é 1234567890", None, False),
         ("minha mãe nasceu em 31/02/1985", None, False),
         ("meu boleto vence 31/06/2026", None, False),
         ("31/06/1986", "Me forneça seu CPF e data de nascimento.", True),
-        ("31/06/1986", "Me forneça seu CPF.", False),
+        ("31/06/1986", "Me forneça seu CPF.", True),  # the tool says what is wrong with it
+        ("31/06/1986", None, True),
         ("não lembro o cpf, meu telefone é (84) 3333-4444", None, False),
         ("só tenho a carteirinha 0865 0001 2345 6789 0", "Me forneça seu CPF.", False),
         ("meu cpf é 123456789, ou 12345678901", None, True),
@@ -271,7 +275,7 @@ def test_a_tool_is_due_where_the_user_gives_what_it_takes(tmp_path: Path, said, 
     (tmp_path / strict.NAME).write_text(json.dumps(STATED), encoding="utf-8")
     messages = [{"role": "assistant", "content": before}, {"role": "user", "content": said}]
     judge = strict.judge(tmp_path)
-    assert judge.due(messages) is due and judge.due(messages[1:]) is (due and not before)
+    assert judge.due(messages if before else messages[1:]) is due
     assert not judge.due([*messages, {"role": "tool", "content": "{}"}]) and not judge.due([])
 
 

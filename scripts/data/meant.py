@@ -13,6 +13,7 @@ _LABEL = re.compile(
     r"contrato n|cnpj|cep\b|rg\b|identidade|boleto|fatura|guia|senha|pedido|sus\b|casa\b|rua\b|pag(?:uei|ar|o)\b|reais)"
     r"|r\$"
 )
+_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
 _SAID_AFTER = re.compile(r"\W{1,3}(?:(?:e|eh) )?(?:o )?(?:meu )?cpf\b")
 #: Characters before a number in which a word says what it is.
 _NEAR = 40
@@ -26,7 +27,8 @@ def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
         if "/" in run[0] or compact_date(digits):
             continue
         labels = [found[1] for found in _LABEL.finditer(rest, max(0, run.start() - _NEAR), run.start())]
-        if labels[-1] if labels else asked or "cpf" in rest[: run.start()] or _SAID_AFTER.match(rest, run.end()):
+        said = asked or "cpf" in rest[: run.start()] or _SAID_AFTER.match(rest, run.end()) or _FORM.fullmatch(run[0])
+        if labels[-1] if labels else said:
             yield digits
 
 

@@ -38,6 +38,8 @@ _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
 _NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
+#: Years ago: a date that old is a birth, whatever is said with it.
+_GROWN = 15
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 _TURN = "\n|\n"
@@ -120,7 +122,8 @@ class Statements:
         if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
         text, asked = self.turns[-1]
-        if self._written() and ("nascimento" in asked or _BORN.search(text)):
+        grown = any(year <= date.today().year - _GROWN for year, _, _ in self._written())
+        if grown or (self._written() and ("nascimento" in asked or _BORN.search(text))):
             return "birth"
         return "cpf" if any(meant_as_cpf(text, "CPF" in asked)) else ""
 

@@ -140,7 +140,9 @@ def marks(parameters: dict) -> dict[str, str]:
 def mark(run: Path) -> str:
     """What else than the weights decides a run's answers: the tools and these rules, as a hash; empty without tools."""
     file = run / NAME
-    parts = [file, *map(Path, (__file__, statements.__file__, ownership.__file__, meant.__file__))] if file.exists() else []
+    parts = (
+        [file, *map(Path, (__file__, statements.__file__, ownership.__file__, meant.__file__))] if file.exists() else []
+    )
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 
 
