@@ -121,9 +121,9 @@ class Statements:
         """
         if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
-        text, asked = self.turns[-1]
-        grown = any(year <= date.today().year - _GROWN for year, _, _ in self._written())
-        if grown or (self._written() and ("nascimento" in asked or _BORN.search(text))):
+        (text, asked), written = self.turns[-1], self._written()
+        grown = any(year <= date.today().year - _GROWN for year, _, _ in written)
+        if grown or (written and ("nascimento" in asked or _BORN.search(text))):
             return "birth"
         return "cpf" if any(meant_as_cpf(text, "CPF" in asked)) else ""
 
@@ -156,9 +156,9 @@ class Statements:
 
     def _length_meant(self) -> int:
         """Digits of the number that is meant as a CPF and is none; 11 where none is, or a real one is there."""
-        numbers = (
-            [] if self.cpfs() else [each for turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked)]
-        )
+        if self.cpfs():
+            return 11
+        numbers = (each for turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked))
         return min(map(len, numbers), key=lambda length: abs(length - 11), default=11)
 
     def _written(self) -> list[tuple[int, int, int]]:
