@@ -150,7 +150,7 @@ class Statements:
         return ""
 
     def _places(self, digits: str, text: str = "") -> list[tuple[int, int]]:
-        """Where the text, here that of the user, has this number, however it is parted."""
+        """Where the text (default: all that the user said, in digits) has this number, however it is parted."""
         pattern = re.compile(r"(?<!\d)" + _BETWEEN.join(digits) + _END_OF_CPF)
         return [found.span() for found in pattern.finditer(text or self.digits)]
 
