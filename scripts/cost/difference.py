@@ -9,7 +9,6 @@ from scripts.cost.estimate import Estimate
 PLACES = ("output_dir", "dataset_prepared_path", "plugins")
 MEANS = {
     "learning_rate": "the size of each step",
-    "loraplus_lr_ratio": "how many times as fast B learns as A",
     "lora_alpha": "the adapter's weight is alpha / rank",
     "lora_dropout": "inputs left out while training",
     "base_model": "another model: nothing of an earlier run fits",

@@ -13,8 +13,8 @@ LICENCES = {
 }
 #: Where a base that was made here comes from.
 ORIGINS = {"smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-KEYS = ("adapter", "lora_r", "lora_alpha", "lora_dropout", "learning_rate", "loraplus_lr_ratio", "lr_scheduler",
-        "warmup_ratio", "num_epochs", "max_steps", "micro_batch_size", "gradient_accumulation_steps", "batch_tokens",
+KEYS = ("adapter", "lora_r", "lora_alpha", "lora_dropout", "learning_rate", "lr_scheduler", "warmup_ratio",
+        "num_epochs", "max_steps", "micro_batch_size", "gradient_accumulation_steps", "batch_tokens",
         "repeated_answers", "sequence_len", "optimizer", "seed")  # fmt: skip
 
 USE = """\
