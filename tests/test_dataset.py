@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from scripts.data import lock, similarity, spoken
+from scripts.data import dialogue, lock, similarity, spoken
 from scripts.data.build import build
 from scripts.data.conversation import said
 from scripts.data.variety import mask, measure, utterances
@@ -112,6 +113,14 @@ def test_a_refused_row_replaces_nothing(tmp_path):
     with pytest.raises(UserError, match=r"\.rejected/train\.jsonl:\d+: .*no tool 'unimed_delete'"):
         build(tmp_path)
     assert (tmp_path / "train.jsonl").read_bytes() == before
+
+
+def test_an_evaluation_row_that_the_gate_would_refuse_is_drawn_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(dialogue, "Seen", lambda train: SimpleNamespace(is_new=lambda row: True))
+    new = "o documento que carrego diz {cpf}"
+    build(small(tmp_path, (new, f"{new}\n      meu cpf vai aqui: {{cpf}}")))
+    asked = [said(row).lower() for row in rows_of(tmp_path / "eval.jsonl") if row["kind"] == "half"]
+    assert len(asked) == 6 and not any("vai aqui" in text for text in asked)
 
 
 def test_training_rows_never_ask_what_held_out_rows_by_hand_ask(tmp_path):
