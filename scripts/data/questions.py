@@ -2,8 +2,7 @@
 
 `rows(recipe, folder, db_url)` reflects the database, turns it into points, and words them with the
 phrases of `folder`. The SQL is portable over SQLite, PostgreSQL and MySQL, short, and in one style, so
-that a small model can learn it; each statement is run here and dropped where it fails or finds nothing. No two kinds
-of answer begin alike, so that the first token says which it is.
+that a small model can learn it; each statement is run here and dropped where it fails or finds nothing.
 """
 
 from collections.abc import Iterator
@@ -48,29 +47,29 @@ def structure(source: Database, words: Wording, options: dict) -> Iterator[Point
 def _about(table: Table) -> Iterator[Point]:
     slot = {"tabela": table.name}
     columns = [column.name for column in table.columns]
-    yield fact("colunas", f"Colunas de {table.name}: {', '.join(columns)}.", columns, slot)
+    yield fact("colunas", f"A tabela {table.name} tem as colunas: {', '.join(columns)}.", columns, slot)
     if table.comment:
-        yield fact("finalidade", f"Finalidade de {table.name}: guarda {table.comment}.", [table.comment], slot)
+        yield fact("finalidade", f"A tabela {table.name} guarda {table.comment}.", [table.comment], slot)
     if len(table.key) == 1:
         sentence = f"A chave primária de {table.name} é {table.key[0]}"
         yield fact("chave", sentence + ".", [sentence], slot)
     if not table.links:
         sentence = f"{table.name} não tem chaves estrangeiras"
-        yield fact("estrangeiras", f"Nenhuma: {sentence}.", [sentence], slot)
+        yield fact("estrangeiras", sentence + ".", [sentence], slot)
         return
     pairs = [f"{link.column} ({link.parent})" for link in table.links]
-    yield fact("estrangeiras", f"Chaves estrangeiras de {table.name}: {', '.join(pairs)}.", pairs, slot)
+    yield fact("estrangeiras", f"As chaves estrangeiras de {table.name} são: {', '.join(pairs)}.", pairs, slot)
     for link in table.links:
         join = f"{table.name}.{link.column} = {link.parent}.{link.key}"
         there, back = ({"tabela": a, "outra": b} for a, b in ((table.name, link.parent), (link.parent, table.name)))
         for intent, slots in (("juncao", (there,)), ("cruzar", (there, back))):
-            yield fact("juncao", f"Junção: {join}.", [join], *slots, intent=intent)
+            yield fact("juncao", f"A junção é {join}.", [join], *slots, intent=intent)
 
 
 def _column(table: Table, column: Column, words: Wording) -> Iterator[Point]:
     full, slot = f"{table.name}.{column.name}", {"tabela": table.name, "coluna": column.name}
     if column.comment:
-        yield fact("significado", f"Significado de {full}: {column.comment}.", [column.comment], slot)
+        yield fact("significado", f"A coluna {full} é: {column.comment}.", [column.comment], slot)
     if column.complete:
         listed = ", ".join(column.values)
         yield fact("valores", f"Os valores de {full} são: {listed}.", list(column.values), slot)
