@@ -136,7 +136,8 @@ def test_hardly_any_padding_is_computed_on_a_cpu(name):
         kept = needed(place == ends - 3, torch.ones(len(batch), len(place), dtype=torch.bool))
         computed += int(kept.sum())
         padding += int((kept & (place >= ends)).sum())
-    assert 0 < padding < 0.01 * computed
+    assert padding < 0.01 * computed
+    assert padding or len({*lengths}) == 1  # rows that are not built yet have their mean length each
 
 
 @pytest.mark.parametrize(

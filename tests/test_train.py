@@ -120,8 +120,12 @@ def test_only_marked_checkpoints_are_resumed_from(tmp_path: Path):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if marked:
             (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    for name in ("prepared-1/whole", "prepared-1/cut"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "prepared-1" / "whole" / "state.json").touch()
     assert training.resumable(tmp_path).name == "checkpoint-100"
     assert not (tmp_path / "checkpoint-150").exists()
+    assert [each.name for each in (tmp_path / "prepared-1").iterdir()] == ["whole"]
 
 
 def test_other_inputs_start_from_nothing(tmp_path: Path):

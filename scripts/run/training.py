@@ -79,11 +79,14 @@ def prepare(work: Path, mark: str) -> None:
 
 
 def resumable(work: Path) -> Path | None:
-    """The last complete checkpoint; those without the mark were being written when the process died, and go."""
+    """The last complete checkpoint; what was being written when the process died, tokenised rows as well, goes."""
     found = sorted(work.glob("checkpoint-*"), key=lambda each: int(re.sub(r"\D", "", each.name) or 0))
     for checkpoint in found:
         if not (checkpoint / COMPLETE).exists():
             shutil.rmtree(checkpoint)
+    for tokens in work.glob("prepared-*/*/"):
+        if not (tokens / "state.json").exists():  # written last, when Axolotl saves the tokenised rows
+            shutil.rmtree(tokens)
     whole = [each for each in found if each.exists()]
     return whole[-1] if whole else None
 
