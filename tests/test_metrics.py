@@ -103,6 +103,8 @@ def test_asks_exact_refuses_a_call_and_a_field_too_many():
         ("Ligue 84 40208900", "(84) 4020-8900", True),
         ("Ligue +55 84 4020-8900", "(84) 4020-8900", True),
         ("Ligue (84) 4020-8901", "(84) 4020-8900", False),
+        ("1. Ligue (84) 4020-8900 (24 horas). 2. Espere", "(84) 4020-8900", True),
+        ("Ligue 5184 4020-8900", "(84) 4020-8900", False),
         ("Ligue (84) 4020-89001", "(84) 4020-8900", False),
         ("Ligue (84) 4020-890", "(84) 4020-8900", False),
         ("Bem-vindo à UNIMED   NATAL!", "Unimed Natal", True),

@@ -47,6 +47,8 @@ def test_extract(answer, query):
         ("SELECT COUNT(*) FROM plano", "SELECT COUNT(*), 1 FROM plano", False),
         ("SELECT DISTINCT nome FROM plano", "SELECT nome FROM plano", False),
         ("SELECT '1'", "SELECT 1", False),
+        ("SELECT 20240116", "SELECT 20240115", False),
+        ("SELECT 20240115.4", "SELECT 20240115.3", True),
         ("SELECT naoexiste FROM plano", "SELECT nome FROM plano WHERE 0", False),
         ("não sei", "SELECT 1", False),
     ],

@@ -91,10 +91,8 @@ def contains(text: str, part: str) -> bool:
     """
     digits = re.sub(r"\D", "", part)
     if len(digits) >= 8 and re.fullmatch(r"[\d().+\-\s]+", part):  # a phone; dates and amounts have other marks
-        runs = re.findall(r"\d[\d().\-\s]*", text)
-        return digits in {re.sub(r"\D", "", run) for run in runs} or f"55{digits}" in {
-            re.sub(r"\D", "", run) for run in runs
-        }
+        between = r"[().\-\s]*"
+        return re.search(rf"(?<!\d)(?:55{between})?{between.join(digits)}(?!\d)", text) is not None
     wanted = re.escape(plain(part.removesuffix("*"))).replace(r"\ ", r"\s*")
     end = "" if part.endswith("*") else r"(?!\w|[.,]\d)"
     return re.search(rf"(?<!\w)(?<!\d[.,]){wanted}{end}", plain(text)) is not None

@@ -43,7 +43,8 @@ def _line(suite: Suite, rule: Rule, records: list[Record], last: list[Record]) -
     line = {"suite": suite.name, "metric": rule.name, "n": len(chosen), "weight": rule.weight}
     line |= {"n_base": len(both), "base": _mean(base), "adapter": _mean(adapter)}
     line |= {"gate": rule.gate, "relative": rule.relative}
-    line["passed"] = bool(chosen) and _passes(rule, line["base"], line["adapter"])
+    asked = both if rule.relative and rule.gate is not None else chosen  # a share of what nobody asked is no gate
+    line["passed"] = bool(asked) and _passes(rule, line["base"], line["adapter"])
     if chosen:
         line["interval"] = _rounded(interval(adapter))
     if both:
