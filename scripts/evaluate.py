@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.arguments import add, number, parser
-from scripts.errors import main_of
-from scripts.files import write, write_json, write_lines
+from scripts.errors import UserError, main_of
+from scripts.files import lines, write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
@@ -45,10 +45,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def faced(run: Path) -> list[suite.Suite]:
-    """The suites of an adapter; of a stack, those of all its members."""
-    members = [each["adapter"] for each in manifest.read(run).get("members", [])] or [run.name]
+    """The suites of an adapter; of a stack, its own and those of all its members."""
+    members = [run.name, *(each["adapter"] for each in manifest.read(run).get("members", []))]
     found = {each.name: each for member in members for each in suite.of(member)}
-    if not any(each.adapter in members for each in found.values()):
+    if not found:
+        raise UserError(f"no suite names {run.name}", next=f"write configs/suites/{run.name}.yml")
+    if not any({each.adapter, each.stack} & {*members} for each in found.values()):
         print(f"no suite names {run.name}: only what it retains is measured", file=sys.stderr)
     return list(found.values())
 
@@ -64,7 +66,7 @@ def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Re
     weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"])}
     weights[run.name] = grid.mark(run, written["weights"])
     questions = [row for _, row in rows if "messages" in row]
-    stride = math.ceil(len(questions) / ROWS_OF_BASE)
+    stride = max(1, math.ceil(len(questions) / ROWS_OF_BASE))
     asked = {BASE: questions[::stride], run.name: questions}
     told = {name: answers.ask(generator, name, mark, asked[name], run.parent) for name, mark in weights.items()}
     said = {name: {id(row): message for row, message in zip(asked[name], told[name], strict=True)} for name in weights}
@@ -94,15 +96,15 @@ def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Re
 def decide(run: Path, suites: list[suite.Suite], records: list[summary.Record], seconds: float) -> report.Evaluation:
     """The figures with their gates, against the last evaluation."""
     before = run / "eval" / "records.jsonl"
-    last = [json.loads(line) for line in before.read_text(encoding="utf-8").splitlines()] if before.exists() else None
-    lines = [line for each in suites for line in summary.summarise(each, records, last)]
+    last = [json.loads(line) for line in lines(before)] if before.exists() else None
+    figures = [line for each in suites for line in summary.summarise(each, records, last)]
     written = manifest.read(run)
     facts = {"base": written["base"]["name"], "weights": written["weights"][:16], "rows": str(len(records))}
     facts |= {"seconds": f"{seconds:.0f}"} | {k: str(v) for k, v in written.get("metrics", {}).items()}
-    wrong = summary.failures(suites, records, lines)
+    wrong = summary.failures(suites, records, figures)
     progress = merged(run / "progress.jsonl")
     following = f"make chat ADAPTER={run.name}"
-    return report.Evaluation(f"{run.name} on {facts['base']}", lines, records, wrong, progress, facts, following)
+    return report.Evaluation(f"{run.name} on {facts['base']}", figures, records, wrong, progress, facts, following)
 
 
 def publish(run: Path, result: report.Evaluation) -> None:

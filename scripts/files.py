@@ -14,6 +14,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends; unlike `splitlines`, whole where a text holds U+2028 or U+0085."""
+    with open(path, encoding="utf-8") as stream:
+        return [line.removesuffix("\n") for line in stream]
+
+
 def write(path: Path, text: str) -> None:
     """Replaces the file in one step: readers see the old text or the new, never half of it."""
     write_lines(path, [text])

@@ -152,7 +152,7 @@ class Trial:
         return Target("candidate", "stack", self.runs / "candidate", mark)
 
     def _scores(self, target: Target, asked: list[tuple[Suite, dict]]) -> Shares:
-        """One figure per adapter's suite."""
+        """One figure per adapter: the sum over its suites."""
         from scripts.score import asked as asking
 
         if target.name not in self.generator.adapters:
@@ -162,8 +162,10 @@ class Trial:
             summary.record(each, row, {"base": None, "adapter": answer}, {"base": {}, "adapter": figures})
             for (each, row), (answer, figures) in zip(asked, said, strict=True)
         ]
-        found = {each.name: each for each, _ in asked}.values()
-        return {each.adapter: summary.overall(summary.summarise(each, records)) for each in found}
+        scores = dict.fromkeys((each.adapter for each, _ in asked), 0.0)
+        for each in {each.name: each for each, _ in asked}.values():
+            scores[each.adapter] += summary.overall(summary.summarise(each, records))
+        return scores
 
 
 def write_file(found: StackFile) -> None:

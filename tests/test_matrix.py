@@ -119,6 +119,9 @@ def test_kept_is_the_share_of_each_members_own_score(tmp_path):
     shares = grid.kept(Target("pair", "stack", tmp_path, "", ("a", "b")), table, suites)
     assert shares == pytest.approx({"a": 0.75, "b": 1.0})
     assert grid.worst_and_mean(shares) == pytest.approx((0.75, 0.875))
+    suites.append(suite.Suite("a-more", "a", tmp_path, ()))
+    table = {"a": {"a": 0.8, "a-more": 0.2}, "pair": {"a": 0.4, "a-more": 0.2}}
+    assert grid.kept(Target("pair", "stack", tmp_path, "", ("a", "b")), table, suites) == pytest.approx({"a": 0.6})
 
 
 def chats(random, words, count):
@@ -213,5 +216,5 @@ def test_heat_page_is_self_contained_and_escapes():
 
 
 def test_answers_of_a_cut_off_cache_are_asked_again(tmp_path):
-    (tmp_path / "x.jsonl").write_text('["one", "1", "1"]\n["two", "2')
-    assert answers.read(tmp_path / "x.jsonl") == {"one": ("1", "1")}
+    (tmp_path / "x.jsonl").write_text('["one", "1", "1\u2028"]\n["two", "2')
+    assert answers.read(tmp_path / "x.jsonl") == {"one": ("1", "1\u2028")}

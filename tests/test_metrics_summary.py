@@ -2,6 +2,7 @@
 
 import pytest
 
+from scripts import evaluate
 from scripts.errors import UserError
 from scripts.score import interval, suite
 from scripts.score.suite import Rule, Suite
@@ -68,6 +69,8 @@ def test_summary_counts_kinds_gates_and_noise():
 def test_relative_gate_is_a_share_of_the_base():
     records = [answered(n, {"likelihood": 0.5}, {"likelihood": 0.41}) for n in range(4)]
     assert summarise(TOY, records)[2]["passed"] is True
+    unasked = [answered(n, {}, {"likelihood": 0.0}) for n in range(4)]
+    assert summarise(TOY, unasked)[2]["passed"] is False, "nothing is no share of what the base was never asked"
     records = [answered(n, {"likelihood": 0.5}, {"likelihood": 0.39}) for n in range(4)]
     assert summarise(TOY, records)[2]["passed"] is False
 
@@ -114,5 +117,19 @@ def test_unknown_suite_and_metric_and_broken_rows(tmp_path, monkeypatch):
     (tmp_path / "rows.jsonl").write_text('{"kind": "a"}\n{"kind": \n')
     with pytest.raises(UserError, match=r"rows.jsonl:2:.*not JSON"):
         suite.rows_of(Suite("bad", "kpi", tmp_path / "rows.jsonl", ()))
+    (tmp_path / "rows.jsonl").write_text('{"kind": "a\u2028b\u0085"}\n')
+    assert suite.rows_of(Suite("bad", "kpi", tmp_path / "rows.jsonl", ())) == [{"kind": "a\u2028b\u0085"}]
     with pytest.raises(UserError, match="no such file, needed by suite bad\nnext: make dataset ADAPTER=kpi"):
         suite.rows_of(Suite("bad", "kpi", tmp_path / "missing.jsonl", ()))
+
+
+def test_a_stack_faces_its_own_suite_and_its_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(suite, "SUITES", tmp_path)
+    for name, of in (("pair", "stack: pair"), ("one", "adapter: one"), ("other", "adapter: other")):
+        (tmp_path / f"{name}.yml").write_text(f"{of}\nrows: x.jsonl\nmetrics:\n  - {{name: a, metric: contains}}\n")
+    run = tmp_path / "outputs" / "pair"
+    run.mkdir(parents=True)
+    (run / "manifest.json").write_text('{"kind": "stack", "members": [{"adapter": "one"}]}')
+    assert [each.name for each in evaluate.faced(run)] == ["pair", "one"]
+    with pytest.raises(UserError, match=r"no suite names nobody\nnext: write configs/suites/nobody.yml"):
+        evaluate.faced(tmp_path / "nobody")

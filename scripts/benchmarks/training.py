@@ -11,7 +11,7 @@ import yaml
 from scripts.benchmarks import memory, work
 from scripts.config import adapter, profile
 from scripts.errors import UserError
-from scripts.files import write, write_lines
+from scripts.files import lines, write, write_lines
 from scripts.model import base
 from scripts.paths import CODE, OUTPUTS, ROOT, shown
 from scripts.run import launch
@@ -45,8 +45,7 @@ def sample(name: str, count: int, target: Path) -> Path:
     source = ROOT / adapter.load(name)["datasets"][0]["path"]
     if not source.exists():
         raise UserError(f"{shown(source)}: no such file", next=f"make dataset ADAPTER={name}")
-    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-    plain = [line for line in lines if '"tool' not in line]
+    plain = [f"{row}\n" for row in lines(source) if '"tool' not in row]
     write_lines(target, random.Random(0).sample(plain, min(count, len(plain))))
     return target
 

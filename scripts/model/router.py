@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from scripts.files import lines
 from scripts.score.portuguese import plain
 
 BASE = "base"
@@ -99,8 +100,8 @@ def buckets(chat: list[dict]) -> list[int]:
 
 def questions(file: Path, most: int = ROWS, seed: int = 0) -> list[Question]:
     """Conversations up to an assistant's last turn, at random out of an adapter's training rows."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    chosen = [json.loads(line) for line in random.Random(seed).sample(lines, min(most, len(lines)))]
+    rows = lines(file)
+    chosen = [json.loads(row) for row in random.Random(seed).sample(rows, min(most, len(rows)))]
     return [(row.get("kind", ""), _before_answer(row["messages"])) for row in chosen]
 
 

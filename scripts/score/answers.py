@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.files import lines
 from scripts.model.generate import BASE, Generator
 from scripts.model.toolcall import message_of
 
@@ -68,7 +69,7 @@ def progress(name: str, start: int, total: int, began: float):
 def read(file: Path) -> dict[str, tuple[str, str]]:
     """Answer and draft by mark of a cache file; a line that was cut off by a kill is asked again."""
     known: dict[str, tuple[str, str]] = {}
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+    for line in lines(file) if file.exists() else ():
         try:
             mark, text, draft = json.loads(line)
             known[mark] = text, draft

@@ -95,9 +95,13 @@ def scores(lines: list[Line]) -> dict[str, float]:
 
 
 def kept(target: Target, table: dict[str, dict[str, float]], suites: list[Suite]) -> dict[str, float]:
-    """Of each member's own score on its own suite, the share that a stack keeps (1 is all of it)."""
-    own = {each.adapter: each.name for each in suites if each.adapter in target.members}
-    return {m: table[target.name][name] / table[m][name] for m, name in own.items() if table.get(m, {}).get(name)}
+    """Of each member's own score on its own suites, the share that a stack keeps (1 is all of it)."""
+    own = {member: [each.name for each in suites if each.adapter == member] for member in target.members}
+    total = {
+        member: [sum(table.get(name, {}).get(each, 0.0) for each in own[member]) for name in (target.name, member)]
+        for member in own
+    }
+    return {member: mixed / alone for member, (mixed, alone) in total.items() if alone}
 
 
 def worst_and_mean(shares: dict[str, float]) -> tuple[float, float]:

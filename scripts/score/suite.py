@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.config.yamlfile import Document, load
 from scripts.errors import Problem, UserError, suggestion
+from scripts.files import lines
 from scripts.paths import ROOT, SUITES, shown
 from scripts.score.metrics import NAMES
 
@@ -100,7 +101,7 @@ def rows_of(suite: Suite) -> list[dict]:
         if isinstance(needed, Path) and not needed.exists():
             raise UserError(f"{shown(needed)}: no such file, needed by suite {suite.name}", next=again)
     rows = []
-    for number, line in enumerate(suite.rows.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines(suite.rows), 1):
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError as error:
