@@ -184,6 +184,33 @@ def test_the_history_alone_binds_a_conversation_to_its_subject():
     assert refusal(Executor(StubBackend(), TOOLS), call(*OTHER), messages) == "other_subject"
 
 
+def test_a_slip_does_not_unbind_and_binds_nobody():
+    executor = Executor(StubBackend(), TOOLS)
+    said = user(
+        "meu cpf é 12345678901, nasci em 15/06/1985 ou 16/06/1985", "meu cpf é 98765432101, nasci em 02/03/1970"
+    )
+    missed = call(OWN[0], "19850616")
+    assert [refusal(executor, each, said, conversation="c") for each in (call(*OWN), missed, call(*OTHER))] == [
+        None,
+        None,
+        "other_subject",
+    ]
+    nobody = json.dumps({"encontrado": False, "mensagem": "Nenhum contrato"})
+    turn = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": missed}]}
+    history = [*said, turn, {"role": "tool", "content": nobody}, *user("meu cpf é 98765432101")]
+    assert refusal(Executor(StubBackend(), TOOLS), call(*OTHER), history) is None
+
+
+def test_a_back_end_that_fails_locks_nobody_out():
+    class Broken:
+        def unimed_consult(self, cpf, data_nascimento):
+            raise RuntimeError
+
+    executor = Executor(Broken(), TOOLS, Limits(subject_failures_per_hour=2))
+    said = user("meu cpf é 12345678901, nasci em 15/06/1985")
+    assert [refusal(executor, call(*OWN), said) for _ in range(4)] == ["unavailable"] * 4
+
+
 def test_a_slip_can_be_corrected_but_guessing_ends():
     executor = Executor(
         StubBackend(),

@@ -98,7 +98,7 @@ class Executor:
         try:
             found = getattr(self.backend, name)(**arguments)
         except Exception:
-            self.ledger.settle(cpf, conversation, found=False)
+            self.ledger.settle(cpf, conversation, found=None)
             raise
         self.ledger.settle(cpf, conversation, found=found is not None)
         if found is None:
@@ -149,12 +149,12 @@ def _consulted(messages: Sequence[dict]) -> list[str]:
 
 
 def _found(content: object) -> bool:
-    """Whether a tool's result is a contract: an object that reports no error."""
+    """Whether a tool's result is a contract: an object that reports no error and not that there is none."""
     try:
         result = strict_json(content)
     except (ValueError, TypeError, RecursionError):
         return False
-    return isinstance(result, dict) and "error" not in result
+    return isinstance(result, dict) and "error" not in result and result.get("encontrado") is not False
 
 
 def _cpf_of(arguments: object) -> str:

@@ -43,6 +43,7 @@ class _Memory:
 class _Conversation:
     subject: bytes = b""
     attempts: int = 0
+    found: bool = False
 
 
 class Ledger:
@@ -73,14 +74,19 @@ class Ledger:
             state.subject, state.attempts = subject, state.attempts + 1
         return ""
 
-    def settle(self, cpf: str, conversation: str, found: bool) -> None:
-        """Keeps the conversation's subject where it was found; else the user may have mistyped, and says it again."""
+    def settle(self, cpf: str, conversation: str, found: bool | None) -> None:
+        """Keeps the conversation's subject once it was found; until then the user may have mistyped, and says it again.
+
+        `found` is None where the back end failed, which is nobody's guess: it is not counted.
+        """
         with self._lock:
             failures = self._failures.of(self._digest(cpf), deque)
-            if found and failures:
+            if found is not False and failures:
                 failures.pop()
-            if not found and conversation:
-                self._conversations.of(conversation, _Conversation).subject = b""
+            if conversation:
+                state = self._conversations.of(conversation, _Conversation)
+                state.found |= bool(found)
+                state.subject = state.subject if state.found else b""
 
     def _digest(self, cpf: str) -> bytes:
         return hmac.digest(self._key, cpf.encode(), hashlib.sha256)
