@@ -20,7 +20,7 @@ from toybase import write_adapter, write_base
 from scripts.errors import UserError
 from scripts.paths import CODE
 from scripts.serve import catalog as catalogs
-from scripts.serve import front
+from scripts.serve import front, request
 from scripts.serve import start as start_module
 from scripts.serve.engine import QUIET, Engine, EngineError, converted
 from scripts.serve.front import Settings
@@ -198,6 +198,17 @@ def test_a_thousand_malformed_requests_are_told_what_is_wrong_and_nothing_breaks
         assert status == 200 or json.loads(text)["error"]["message"]
     assert sum(status >= 400 for status in statuses) > 800 and {200, 400, 404, 413} <= set(statuses)
     assert client.says("oi", max_tokens=4) and client.ask("/health")[0] == 200
+
+
+def test_what_openais_own_client_sends_is_taken():
+    said = {"role": "assistant", "content": "oi", "refusal": None, "annotations": [], "audio": None}
+    said |= {"function_call": None, "tool_calls": None}
+    body = {"model": "base", "messages": [said, {"role": "user", "content": "oi"}], "temperature": None, "top_p": None}
+    body |= {"logprobs": False, "logit_bias": None, "service_tier": "auto"}
+    options = request.parse(json.dumps(body).encode()).options
+    assert (options["temperature"], options["top_p"]) == (0, 1)
+    with pytest.raises(request.BadRequest, match="true"):
+        request.parse(json.dumps(body | {"logprobs": True}).encode())
 
 
 @pytest.mark.parametrize(

@@ -130,12 +130,13 @@ class Service:
                 answer.completion_tokens += piece["tokens_predicted"]
 
     async def _chosen(self, options: dict, prompt: list[int], weights: Mapping, calls: Sequence[str], answer: Answer):
-        """Which of these calls the model makes when a grammar lets it make no other."""
+        """Which of these calls the model makes when a grammar allows no other; whole whatever a client's limits."""
         if len(calls) == 1:
             return calls[0]
         grammar = "root ::= " + " | ".join(json.dumps(call, ensure_ascii=False) for call in calls)
-        turn = Deltas()
-        async for _ in self._turn(options | {"grammar": grammar}, prompt, weights, turn, answer):
+        turn, room = Deltas(), self.engine.size.context - len(prompt)
+        options = options | {"grammar": grammar, "stop": [], "n_predict": room}
+        async for _ in self._turn(options, prompt, weights, turn, answer):
             pass
         return turn.held
 

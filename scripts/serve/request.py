@@ -51,8 +51,8 @@ def parse(body: bytes) -> ChatRequest:
         raise BadRequest(_short(error.message), field)
     options = {
         "n_predict": value.get("max_completion_tokens") or value.get("max_tokens") or 512,
-        "temperature": value.get("temperature", 0),
-        "top_p": value.get("top_p", 1),
+        "temperature": value.get("temperature") or 0,
+        "top_p": value.get("top_p") or 1,
         "stop": _stops(value.get("stop")),
         **{key: value[key] for key in ("seed", "presence_penalty", "frequency_penalty") if value.get(key) is not None},
     }
