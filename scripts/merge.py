@@ -42,7 +42,7 @@ def _run(options) -> Path:
     if options.stack:
         from scripts import stack
 
-        return stack.make(stackfile.read(options.stack), options.profile)
+        return stack.make(stackfile.read(options.stack), options.profile, bool(options.force))
     return profile.run_folder(adapter.find(options.adapter), options.profile)
 
 

@@ -69,9 +69,21 @@ def fault(row: dict) -> tuple[str, str] | None:
         content = message.get("content")
         if not isinstance(content, str) and not (content is None and message.get("tool_calls")):
             return f"{path}.content", "a text is needed"
+        if not _are_calls(message.get("tool_calls") or []):
+            return f"{path}.tool_calls", 'a list of {"function": {"name": …, "arguments": …}} is needed'
     if messages[-1]["role"] not in ("user", "tool"):
         return f"$.messages[{len(messages) - 1}].role", "the last turn must be a user's (or a tool's)"
     return None
+
+
+def _are_calls(calls: object) -> bool:
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        return False
+    functions = [call.get("function") for call in calls]
+    return all(
+        isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("arguments"), str | dict)
+        for each in functions
+    )
 
 
 def answer(name: str, profile: str, conversations: list[list[dict]]) -> list[str]:

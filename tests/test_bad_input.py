@@ -59,6 +59,10 @@ def test_yaml_that_does_not_parse_has_a_place(checkout: Path, verb):
 def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):
     rows = [{"messages": []}, {"messages": [{"role": "user"}]}, {"messages": [{"role": "robot", "content": "oi"}]}]
     rows.append({"messages": [{"role": "user", "content": "oi"}, {"role": "assistant", "content": "olá"}]})
+    function = {"name": "x"}
+    for calls in ("x", [1], [{}], [{"function": function}], [{"function": function | {"arguments": 1}}]):
+        turn = {"role": "assistant", "content": None, "tool_calls": calls}
+        rows.append({"messages": [turn, {"role": "user", "content": "oi"}]})
     file = checkout / "rows.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n", encoding="utf-8")
     done = verb("predict", ADAPTER="base", IN=str(file), OUT=str(checkout / "out.jsonl"), PROFILE="cpu")
@@ -68,7 +72,8 @@ def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):
         "rows.jsonl:2: $.messages[0].content: a text is needed",
         "rows.jsonl:3: $.messages[0].role: one of system, user, assistant, tool is needed",
         "rows.jsonl:4: $.messages[1].role: the last turn must be a user's",
-        "rows.jsonl:5",
+        *(f"rows.jsonl:{line}: $.messages[0].tool_calls: a list of" for line in range(5, 10)),
+        "rows.jsonl:10",
     ):
         assert place in done.stderr
     assert not (checkout / "out.jsonl").exists()
