@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.paths import CODE
+from scripts.run.launch import environment
 
 MAKEFILE = (CODE / "Makefile").read_text(encoding="utf-8")
 TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
@@ -67,3 +68,10 @@ def test_what_a_user_types_is_never_run(tmp_path: Path, value: str, how: str):
     done = make("new", f"ADAPTER={text}", "FROM=kpi") if how == "argument" else make("new", ADAPTER=text, FROM="kpi")
     assert done.returncode != 0 and not planted.exists()
     assert "can't be an adapter's name" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_of_a_config_is_sent_and_no_folder_of_ours_is_a_package():
+    for name in ("AXOLOTL_DO_NOT_TRACK", "DO_NOT_TRACK"):
+        assert environment(offline=True)[name] == "1" and f"export {name} := 1" in MAKEFILE
+    assert environment(offline=True)["HF_HUB_OFFLINE"] == "1"
+    assert not list((CODE / "datasets").glob("**/__init__.py")), "it would stand in the library's place"
