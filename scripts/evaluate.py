@@ -121,7 +121,7 @@ def tell(run: Path, result: report.Evaluation) -> int:
     width = max(len(f"{line['suite']}/{line['metric']}") for line in result.lines)
     for line in result.lines:
         name = f"{line['suite']}/{line['metric']}"
-        figures = f"{report.shown(line['base']):>8} {report.shown(line['adapter']):>8}  {report.between(line):>11}"
+        figures = f"{report.of_base(line):>14} {report.shown(line['adapter']):>8}  {report.between(line):>11}"
         print(f"{name:<{width}}  n {line['n']:>5} {figures}  {report.gate(line)} {report.outcome(line)}")
     print(f"\n{report.verdict(result.lines)}")
     failed = any(line["gate"] is not None and not line["passed"] for line in result.lines)

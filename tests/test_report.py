@@ -23,7 +23,8 @@ def evaluation():
         for n in range(3)
     ]
     scores = [{"base": {"tool_call_exact": True}, "adapter": {"tool_call_exact": False}}]
-    scores += [{"base": {"no_call": True}, "adapter": {"no_call": True}}] * 3
+    scores += [{"base": {"no_call": True}, "adapter": {"no_call": True}}] * 2
+    scores += [{"base": {}, "adapter": {"no_call": True}}]  # the base is asked a sample
     answers = {"base": {"content": EVIL}, "adapter": call}
     records = [record(SUITE, row, answers, score) for row, score in zip(rows, scores, strict=True)]
     lines = summarise(SUITE, records, last=records)
@@ -43,6 +44,7 @@ def test_markdown_has_figures_failures_and_the_next_command():
     text = report.markdown(evaluation())
     assert "1 of 1 gates failed: unimed/calls." in text
     assert "| unimed | calls | 1 | 100.0 % | 0.0 % · | 0.0–79.3 | 90 % | **FAILED** | 0.0 % · (n=1) |" in text
+    assert "| unimed | kept | 3 | 100.0 % (n 2) | 100.0 % · |" in text
     assert '- expected: `unimed_consult({"cpf": "12345678901"})`' in text
     assert '- adapter: `unimed_consult({"cpf": "1"})`' in text
     assert f"- base: `` {EVIL} ``" in text

@@ -41,7 +41,7 @@ def _line(line: dict) -> dict:
         | {
             "bar": Markup(plot.bar(line)),
             "state": state,
-            "base_text": report.shown(line["base"]),
+            "base_text": report.of_base(line),
             "adapter_text": report.shown(line["adapter"]),
         }
     )

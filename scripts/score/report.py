@@ -51,7 +51,7 @@ def _table(lines: list[Line]) -> list[str]:
             line["suite"],
             line["metric"],
             str(line["n"]),
-            shown(line["base"]),
+            of_base(line),
             f"{shown(line['adapter'])} {noise(line)}",
         ]
         cells += [between(line), gate(line), outcome(line), last(line)]
@@ -62,6 +62,11 @@ def _table(lines: list[Line]) -> list[str]:
 def shown(value: float) -> str:
     """A figure in per cent, with one decimal."""
     return f"{100 * value:.1f} %"
+
+
+def of_base(line: Line) -> str:
+    """The base's figure; it may have been asked fewer rows, then with their number."""
+    return shown(line["base"]) + (f" (n {line['n_base']})" if line["n_base"] != line["n"] else "")
 
 
 def noise(line: Line) -> str:

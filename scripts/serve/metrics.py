@@ -34,7 +34,7 @@ class Metrics:
 
     def text(self, active: int, outcomes: Mapping[str, int]) -> str:
         """The exposition format, version 0.0.4."""
-        lines = ["# HELP requests_total Chat requests by model and HTTP status.", "# TYPE requests_total counter"]
+        lines = ["# HELP requests_total POST requests by model and HTTP status.", "# TYPE requests_total counter"]
         lines += [f'requests_total{{model="{m}",status="{s}"}} {n}' for (m, s), n in sorted(self.requests.items())]
         lines += ["# HELP tokens_total Tokens read and generated.", "# TYPE tokens_total counter"]
         lines += [f'tokens_total{{model="{m}",kind="{k}"}} {n}' for (m, k), n in sorted(self.tokens.items())]
