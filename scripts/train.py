@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
     add(options, "MAIN", "host:port where machine 0 listens", "127.0.0.1:29500")
     arguments = options.parse_args(argv)
     name, chosen = adapter.find(arguments.adapter), profile.choose(arguments.profile)
+    fitting(name, chosen)
     run, machines = profile.run_folder(name, chosen), machines_of(arguments)
     with lock.held(run, machines.rank):
         data = data_of(name)
@@ -53,6 +54,16 @@ def main(argv: Sequence[str]) -> None:
         return
     print(f"\n{shown(run)}/ is complete: adapter, tokenizer, template, manifest.json, loss.png, train.log")
     print(f"next: make eval ADAPTER={name}    or talk to it: make chat ADAPTER={name}")
+
+
+def fitting(name: str, chosen: str) -> None:
+    """UserError where the YAML does not fit its schema, with everything else that `make check` finds."""
+    try:
+        adapter.load(name)
+        profile.load(chosen)
+    except UserError:
+        refuse(name)
+        raise
 
 
 def data_of(name: str) -> list[Path]:

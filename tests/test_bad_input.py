@@ -1,9 +1,14 @@
 """A user's mistakes at the main verbs: one clear message, exit 1, no traceback, nothing lost."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+
+from scripts import plan, train
+from scripts.config import adapter, profile
+from scripts.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,39 @@ def test_yaml_that_does_not_parse_has_a_place(checkout: Path, verb):
     (checkout / "configs" / "toy.yml").write_text("base_model: [a\n", encoding="utf-8")
     done = verb("train", ADAPTER="toy", PROFILE="cpu")
     assert done.returncode == 1 and "configs/toy.yml:2:1: not YAML" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb_of", [train, plan])
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("datasets:", "dataset:", "$.datasets: missing"),
+        ("  - path:", "  - pth:", "$.datasets[0].path: missing"),
+        ("base_model:", "# base_model:", "$.base_model: missing"),
+        ("lora_r: ", "lora_r: '3' # ", "$.lora_r: '3' is not a whole number"),
+        ("seed:", "# seed:", "$.seed: missing"),
+        ("chat_template_jinja:", "# chat_template_jinja:", "$.chat_template_jinja: missing"),
+        (None, "- base_model\n", "is not keys and values"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_said_before_it_is_used(tmp_path, monkeypatch, verb_of, old, new, said):
+    text = adapter.config_of("kpi").read_text(encoding="utf-8")
+    assert old is None or f"\n{old}" in text
+    (tmp_path / "kpi.yml").write_text(new if old is None else text.replace(f"\n{old}", f"\n{new}", 1), "utf-8")
+    monkeypatch.setattr(adapter, "CONFIGS", tmp_path)
+    monkeypatch.setattr(train, "refuse", lambda name: None)
+    with pytest.raises(UserError) as refused:
+        verb_of.main(["--adapter", "kpi", "--profile", "gpu"])
+    assert said in str(refused.value)
+
+
+def test_a_profile_that_takes_away_what_a_run_needs_is_said(tmp_path, monkeypatch):
+    shutil.copytree(profile.PROFILES, tmp_path / "profiles")
+    with open(tmp_path / "profiles" / "gpu.yml", "a", encoding="utf-8") as stream:
+        stream.write("seed: null\n")
+    monkeypatch.setattr(profile, "PROFILES", tmp_path / "profiles")
+    with pytest.raises(UserError, match=r"gpu\.yml:\d+:1: \$\.seed: with adapter kpi: missing"):
+        plan.main(["--adapter", "kpi", "--profile", "gpu"])
 
 
 def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):

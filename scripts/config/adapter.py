@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.config import yamlfile
+from scripts.config import schema
 from scripts.errors import UserError, suggestion
 from scripts.paths import CONFIGS, DATASETS
 
@@ -40,5 +40,5 @@ def data_of(name: str) -> Path:
 
 
 def load(name: str) -> dict:
-    """The adapter's YAML as it is, without a profile."""
-    return yamlfile.load(config_of(name)).value
+    """The adapter's YAML as it is, without a profile; UserError where it does not fit its schema."""
+    return schema.load(config_of(name), "adapter").value

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config import adapter, profile, schema, template
+from scripts.config import adapter, profile, template
 from scripts.config.yamlfile import Document
 from scripts.errors import Problem, suggestion
 from scripts.paths import CODE, DATASETS, OUTPUTS, ROOT, shown
@@ -104,8 +104,9 @@ def profile_problems(document: Document, adapters: list[Document]) -> Iterator[P
     """Each adapter under this profile is still a whole config that Axolotl would take."""
     for each in adapters:
         config = profile.overlay(each.value, document.value)
-        found = [schema.located(document, found) for found in schema.findings(config, "run")]
-        for problem in [*found, *run_problems(document, config)]:
+        found = profile.problems(config, each.file.stem, document)
+        yield from found
+        for problem in run_problems(document, config):
             yield replace(problem, message=f"with adapter {each.file.stem}: {problem.message}")
         if not found and config["sequence_len"] != each.value["sequence_len"]:
             yield from long_rows(config, f" under the profile {document.file.stem}")

@@ -1,9 +1,11 @@
 """What Axolotl will read: an adapter's YAML with a profile laid over it, and where the run goes."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from scripts.config import adapter, yamlfile
-from scripts.errors import UserError, suggestion
+from scripts.config import adapter, schema
+from scripts.config.yamlfile import Document
+from scripts.errors import Problem, UserError, suggestion
 from scripts.paths import OUTPUTS, PROFILES, ROOT, shown
 
 #: Every run reports its progress; on a cluster, too.
@@ -31,10 +33,21 @@ def choose(name: str = "") -> str:
     return name
 
 
+def load(name: str) -> Document:
+    """configs/profiles/<name>.yml; UserError where it does not fit its schema."""
+    return schema.load(PROFILES / f"{name}.yml", "profile")
+
+
 def overlay(config: dict, profile: dict) -> dict:
     """The config with the profile's keys in place of its own; a null removes the key."""
     merged = {**config, **profile}
     return {key: value for key, value in merged.items() if value is not None}
+
+
+def problems(config: dict, name: str, document: Document) -> list[Problem]:
+    """What is wrong with the config of adapter `name` under the profile of that document, at its place there."""
+    found = [schema.located(document, each) for each in schema.findings(config, "run")]
+    return [replace(each, message=f"with adapter {name}: {each.message}") for each in found]
 
 
 def base_name(config: dict) -> str:
@@ -51,8 +64,7 @@ def base_folder(config: dict) -> Path | None:
 
 def run_folder(name: str, profile: str = "") -> Path:
     """outputs/<base>/<adapter>/ for an adapter (or a stack) under a profile."""
-    overlaid = yamlfile.load(PROFILES / f"{choose(profile)}.yml").value
-    base = overlaid.get("base_model") or yamlfile.load(adapter.config_of(name)).value["base_model"]
+    base = load(choose(profile)).value.get("base_model") or adapter.load(name)["base_model"]
     return OUTPUTS / base_name({"base_model": base}) / name
 
 
@@ -66,7 +78,10 @@ def resolve(name: str, profile: str, data_sha256: str = "") -> dict:
 
     Prepared tokens go into a path that contains the data's hash: Axolotl's own cache ignores file contents.
     """
-    config = overlay(yamlfile.load(adapter.config_of(name)).value, yamlfile.load(PROFILES / f"{profile}.yml").value)
+    document = load(profile)
+    config = overlay(adapter.load(name), document.value)
+    if found := problems(config, name, document):
+        raise UserError(problems=found, next=f"make check ADAPTER={name}")
     run = OUTPUTS / base_name(config) / name
     work = work_folder(run)
     config["output_dir"] = shown(work)

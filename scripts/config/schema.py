@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
 import jsonschema_rs
 
+from scripts.config import yamlfile
 from scripts.config.yamlfile import Document
 from scripts.errors import Problem, UserError, suggestion
 from scripts.paths import SCHEMAS, shown
@@ -31,6 +33,14 @@ class Finding(NamedTuple):
     message: str
     hint: str
     house: bool
+
+
+def load(file: Path, name: str) -> Document:
+    """A YAML file that fits schemas/<name>.schema.json; UserError with everything that is wrong with it."""
+    document = yamlfile.load(file)
+    if found := problems(document, name):
+        raise UserError(problems=found, next="make check")
+    return document
 
 
 def problems(document: Document, name: str, value: object = ...) -> list[Problem]:

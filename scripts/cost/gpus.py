@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from scripts.config import schema, yamlfile
+from scripts.config import schema
 from scripts.cost.architecture import Architecture
-from scripts.errors import UserError
 from scripts.paths import CONFIGS
 
 FILE = CONFIGS / "machines" / "gpus.yml"
@@ -27,11 +26,7 @@ class Place:
 
 def table() -> dict:
     """gpus.yml; UserError with every mistake in it."""
-    document = yamlfile.load(FILE)
-    problems = schema.problems(document, "gpus")
-    if problems:
-        raise UserError(problems=problems)
-    return document.value
+    return schema.load(FILE, "gpus").value
 
 
 def places(architecture: Architecture, config: dict, slots: int, needed: float, value: dict) -> list[Place]:

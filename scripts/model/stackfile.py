@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.config import profile, schema, yamlfile
+from scripts.config import profile, schema
 from scripts.errors import UserError, suggestion
 from scripts.paths import OUTPUTS, STACKS
 
@@ -33,9 +33,7 @@ def read(name: str) -> StackFile:
         asked = f"there is no stack {name!r}" if name else "which stack?"
         known = f"{asked}; there are: {', '.join(names())}" + (f" ({hint})" if hint else "")
         raise UserError(known, next="make stack STACK=<one of them>, or write configs/stacks/<name>.yml")
-    document = yamlfile.load(STACKS / f"{name}.yml")
-    if problems := schema.problems(document, "stack"):
-        raise UserError(problems=problems)
+    document = schema.load(STACKS / f"{name}.yml", "stack")
     value = dict(document.value)
     weights: dict[str, float] = {}
     for index, member in enumerate(value.pop("members")):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.config import adapter, profile, yamlfile
+from scripts.config import adapter, profile
 from scripts.errors import UserError, suggestion
 from scripts.model import base
 from scripts.paths import OUTPUTS, STACKS, shown
@@ -11,7 +11,7 @@ from scripts.run import manifest
 
 def base_folder(chosen: str = "") -> Path:
     """outputs/<base>/base/ of the profile; UserError where it is not made."""
-    overlay = yamlfile.load(profile.PROFILES / f"{profile.choose(chosen)}.yml").value
+    overlay = profile.load(profile.choose(chosen)).value
     folder = profile.base_folder(overlay) if overlay.get("base_model") else None
     if folder is None:
         raise UserError("this profile takes each adapter's own base", next="the same with PROFILE=cpu")
