@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ def test_other_inputs_start_from_nothing(tmp_path: Path):
     assert (tmp_path / "work" / "checkpoint-2").exists()
     training.prepare(tmp_path / "work", "other")
     assert not (tmp_path / "work" / "checkpoint-2").exists()
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_an_adapter_of_16_bits_is_proved_like_any_other(tmp_path: Path, learned: bool):
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {f"q_proj.lora_{half}.weight": torch.ones(2, 2, dtype=torch.bfloat16) for half in "AB"}
+    tensors["q_proj.lora_B.weight"] *= learned
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    with nullcontext() if learned else pytest.raises(training.UserError, match="the adapter did not learn"):
+        training.prove(tmp_path, [{"step": 1, "grad_norm": 1.0}])
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch):

@@ -126,7 +126,7 @@ def prove(work: Path, steps: list[dict]) -> None:
     weights = work / "adapter_model.safetensors"
     if not weights.exists() or not steps:
         raise UserError(f"Axolotl ended without an adapter; log: {shown(work / 'train.log')}", next="read its end")
-    with safe_open(weights, framework="np") as tensors:
+    with safe_open(weights, framework="pt") as tensors:  # numpy knows no bf16
         touched = all(tensors.get_tensor(name).any() for name in tensors.keys() if "lora_B" in name)
     if not touched or not any(step.get("grad_norm", 0) > 0 for step in steps):
         raise UserError(f"the adapter did not learn: lora_B or gradients are zero; log: {shown(work / 'train.log')}")
