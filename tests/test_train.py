@@ -104,6 +104,18 @@ def test_the_command_says_who_trains_together():
     assert launch.Machines(16, 2).here == 8
 
 
+@pytest.mark.parametrize(
+    ("cuda", "processes", "visible", "seen"),
+    [(True, 1, None, "0"), (True, 1, "2,3", "2"), (True, 8, "2,3", "2,3"), (True, 8, None, None), (False, 1, None, None)],
+)
+def test_one_process_sees_one_gpu(monkeypatch, cuda: bool, processes: int, visible: str | None, seen: str | None):
+    monkeypatch.setattr(launch.profile, "cuda", lambda: cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert launch.environment(False, processes).get("CUDA_VISIBLE_DEVICES") == seen
+
+
 def complete(run: Path) -> None:
     """A run has everything that it promises, and its manifest says what it was made of."""
     expected = "adapter_config.json adapter_model.safetensors tokenizer.json chat_template.jinja manifest.json loss.png"

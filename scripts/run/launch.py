@@ -50,11 +50,17 @@ def command(config: Path, machines: Machines = Machines(), cpu: bool = True) -> 
 
 
 def environment(offline: bool, processes: int = 1) -> dict[str, str]:
-    """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores shared out."""
+    """Telemetry off (Axolotl sends the config by default), no hub where the base is local, all cores shared out.
+
+    One process sees one GPU: of several transformers makes a DataParallel, its steps as many times as large as the
+    config says.
+    """
     ours = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "WANDB_MODE": "disabled", "ADAPTERS_WRAPPED": "1"}
     ours |= {"PYTHONPATH": str(CODE), "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
     ours |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // processes))}
     ours |= {} if profile.cuda() else {"ACCELERATE_USE_CPU": "true"}
+    if profile.cuda() and processes == 1:
+        ours["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     ours |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if offline else {}
     return {**os.environ, **ours}
 

@@ -47,7 +47,8 @@ def train(run: Path, made_from: dict, mark: str, offline: bool, machines: Machin
     if start:
         print(f"resuming from {start.name}", flush=True)
     arguments = launch.command(resolved, machines, cpu=not profile.cuda())
-    launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl", machines.here)
+    processes = config.get("ray_num_workers", machines.here)  # Ray, and not accelerate, starts them
+    launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl", processes)
     finish(run, work, made_from, mark, arguments)
 
 
