@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from scripts.model import base
-from scripts.paths import CODE
+from scripts.paths import CODE, ROOT
 from scripts.run import launch, lock, training
 from scripts.run.progress_file import COMPLETE, merged
 
@@ -106,7 +106,13 @@ def test_the_command_says_who_trains_together():
 
 @pytest.mark.parametrize(
     ("cuda", "processes", "visible", "seen"),
-    [(True, 1, None, "0"), (True, 1, "2,3", "2"), (True, 8, "2,3", "2,3"), (True, 8, None, None), (False, 1, None, None)],
+    [
+        (True, 1, None, "0"),
+        (True, 1, "2,3", "2"),
+        (True, 8, "2,3", "2,3"),
+        (True, 8, None, None),
+        (False, 1, None, None),
+    ],
 )
 def test_one_process_sees_one_gpu(monkeypatch, cuda: bool, processes: int, visible: str | None, seen: str | None):
     monkeypatch.setattr(launch.profile, "cuda", lambda: cuda)
@@ -114,6 +120,16 @@ def test_one_process_sees_one_gpu(monkeypatch, cuda: bool, processes: int, visib
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert launch.environment(False, processes).get("CUDA_VISIBLE_DEVICES") == seen
+
+
+@pytest.mark.parametrize("ray", [True, False])
+def test_a_worker_of_ray_reads_the_paths_of_the_checkout(tmp_path: Path, monkeypatch, ray: bool):
+    from scripts.run.progress import Progress
+
+    monkeypatch.delenv("ADAPTERS_WRAPPED", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Progress().register({"use_ray": True} if ray else {})
+    assert Path.cwd() == (ROOT if ray else tmp_path)
 
 
 def complete(run: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from axolotl.integrations.base import BasePlugin
 from transformers import TrainerCallback
 
+from scripts.paths import ROOT
 from scripts.run.progress_file import COMPLETE
 
 
@@ -22,7 +23,12 @@ class Progress(BasePlugin):
     """Added to every resolved config."""
 
     def register(self, cfg):
-        """Ends this process when the wrapper's end of stdin closes, however the wrapper died."""
+        """Ends this process when the wrapper's end of stdin closes, however the wrapper died.
+
+        Before anything reads the config's paths, which are relative: Ray starts its workers in a folder of its own.
+        """
+        if cfg.get("use_ray"):
+            os.chdir(ROOT)
         if os.environ.get("ADAPTERS_WRAPPED"):
             threading.Thread(target=end_with_wrapper, daemon=True).start()
 
