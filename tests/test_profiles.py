@@ -115,6 +115,16 @@ def test_packed_rows_are_hardly_padded(name: str):
     assert packed >= 0.98 * lengths.sum(), "rows were left out"
 
 
+@pytest.mark.parametrize(
+    ("device", "chosen"),
+    [("nvidia0", "gpu"), ("nvidia3", "gpu"), ("dxg", "gpu"), ("nvidiactl", "cpu"), ("null", "cpu")],
+)
+def test_a_gpu_of_any_number_is_seen(tmp_path, monkeypatch, device: str, chosen: str):
+    (tmp_path / device).touch()
+    monkeypatch.setattr(profile, "DEVICES", tmp_path)
+    assert profile.choose() == chosen
+
+
 def test_deepspeed_file_has_documented_keys_only():
     text = (CODE / "configs/deepspeed/zero3.json").read_text(encoding="utf-8")
     config = json.loads(text)

@@ -10,6 +10,7 @@ from scripts.paths import OUTPUTS, PROFILES, ROOT, shown
 
 #: Every run reports its progress; on a cluster, too.
 PROGRESS = "scripts.run.progress.Progress"
+DEVICES = Path("/dev")
 
 
 def names() -> list[str]:
@@ -18,8 +19,8 @@ def names() -> list[str]:
 
 
 def cuda() -> bool:
-    """Whether an NVIDIA device is here, without importing torch."""
-    return Path("/dev/nvidia0").exists() or Path("/dev/dxg").exists()
+    """Whether an NVIDIA device is here, without importing torch; a container's only one may be /dev/nvidia3."""
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DEVICES / "dxg").exists()
 
 
 def choose(name: str = "") -> str:
