@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.errors import UserError
 from scripts.model import base
 from scripts.paths import CODE, ROOT
 from scripts.run import launch, lock, training
@@ -120,6 +121,24 @@ def test_one_process_sees_one_gpu(monkeypatch, cuda: bool, processes: int, visib
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert launch.environment(False, processes).get("CUDA_VISIBLE_DEVICES") == seen
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the process was killed, as the kernel does"),
+        ("raise SystemExit('died with <Signals.SIGKILL: 9>.')", "the process was killed, as the kernel does"),
+        ("raise SystemExit('  exitcode  : -9 (pid: 7)')", "the process was killed, as the kernel does"),
+        ("raise KeyError('base')", "KeyError: 'base'"),
+        ("raise SystemExit(3)", "no output"),
+    ],
+)
+def test_why_a_training_ended_is_this_attempts_reason(tmp_path: Path, monkeypatch, script: str, said: str):
+    monkeypatch.setattr(launch, "LOOK", 0.01)
+    (tmp_path / "train.log").write_text("ValueError: of the attempt before\n", encoding="utf-8")
+    with pytest.raises(UserError, match="training ended early") as ended:
+        launch.follow([sys.executable, "-c", script], True, tmp_path / "train.log", tmp_path / "progress.jsonl")
+    assert said in str(ended.value) and "the attempt before" not in str(ended.value)
 
 
 @pytest.mark.parametrize("ray", [True, False])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from scripts.paths import CODE, ROOT, shown
 LOOK = 0.5
 #: Seconds between two lines where the output is no terminal.
 QUIET = 30
+#: How accelerate's launchers, for one process and for several, say that SIGKILL ended one.
+KILLED = re.compile(r"died with <Signals\.SIGKILL|exitcode\s*: -9\b|Signal 9 \(SIGKILL\)")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def follow(arguments: list[str], offline: bool, log: Path, progress: Path, proce
 
     The child reads our stdin's other end: when this process dies, however, the child ends too.
     """
+    before = log.stat().st_size if log.exists() else 0  # what an earlier attempt wrote
     with open(log, "ab") as stream:
         child = subprocess.Popen(
             arguments,
@@ -86,7 +90,7 @@ def follow(arguments: list[str], offline: bool, log: Path, progress: Path, proce
             stop(child)
     if child.returncode:
         raise UserError(
-            f"training ended early: {reason(log)}\nlog: {shown(log)}",
+            f"training ended early: {reason(log, before, child.returncode)}\nlog: {shown(log)}",
             next="mend that, then the same command again: it resumes from the last complete checkpoint",
         )
 
@@ -140,12 +144,14 @@ def line(step: dict) -> str:
     return f"step {step['step']}/{step['max_steps']}  loss {step['loss']:.3f}  {speed:.0f} tokens/s  {clock} left"
 
 
-def reason(log: Path) -> str:
-    """The line of the log that says why: the last error, or its last line."""
-    text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
+def reason(log: Path, start: int = 0, code: int = 1) -> str:
+    """The line of the log, from that byte on, that says why: the last error, or the last line."""
+    text = log.read_bytes()[start:].decode("utf-8", errors="replace").replace("\r", "\n")
     lines = [each for each in text.splitlines() if each]
     if any("No space left on device" in each for each in lines[-200:]):
         return "the disk is full"
+    if code == -signal.SIGKILL or KILLED.search(text):
+        return "the process was killed, as the kernel does where memory runs out"
     errors = [each for each in lines if each.startswith(("ValueError", "RuntimeError", "OSError", "torch."))]
     wrappers = ("ChildFailedError", "CalledProcess")
     known = [each for each in lines if "Error:" in each and not any(word in each for word in wrappers)]
