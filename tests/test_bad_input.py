@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import chat
 
 from scripts import plan, train
 from scripts.config import adapter, profile
@@ -92,6 +93,23 @@ def test_a_profile_that_takes_away_what_a_run_needs_is_said(tmp_path, monkeypatc
     monkeypatch.setattr(profile, "PROFILES", tmp_path / "profiles")
     with pytest.raises(UserError, match=r"gpu\.yml:\d+:1: \$\.seed: with adapter kpi: missing"):
         plan.main(["--adapter", "kpi", "--profile", "gpu"])
+
+
+def test_rows_of_any_shape_are_findings_of_check(checkout: Path, verb):
+    """Nested deeper than a reader goes; a call that no template can render, in a row long enough to be counted; …"""
+    long = {"role": "user", "content": "oi " * 1500}
+    rows = ['{"messages": ' + "[" * 100_000, '{"messages": ["oi"]}']
+    rows.append(json.dumps({"messages": [long, {"role": "assistant", "content": None, "tool_calls": [{"id": "a"}]}]}))
+    (checkout / "datasets/toy/rows.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (checkout / "datasets/toy/eval.jsonl").write_text(chat("oi", "olá").replace("{", '{"kind": ["a"], ', 1), "utf-8")
+    suite = "adapter: toy\nrows: datasets/toy/eval.jsonl\nmetrics:\n- {name: calls, metric: no_call, kinds: [a]}\n"
+    (checkout / "configs/suites/toy.yml").write_text(suite, encoding="utf-8")
+    done = verb("check", ADAPTER="toy")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in said
+    for place in ("rows.jsonl:1: $: nested too deeply", "rows.jsonl:2", "rows.jsonl:3", "eval.jsonl:1"):
+        assert f"datasets/toy/{place}" in said
+    assert "datasets/toy/eval.jsonl has no row of kind 'a'" in said
 
 
 def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):

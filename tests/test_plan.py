@@ -281,9 +281,19 @@ def test_what_axolotl_adds_depends_on_the_config():
     assert not list(defaults.switched_on(profile.resolve("kpi", "cpu")))
 
 
-def test_a_broken_row_has_its_line(tmp_path):
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"rows": 1}',
+        '{"messages": []}',
+        '{"messages": ["oi"]}',
+        '{"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}]}',
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
+def test_a_broken_row_has_its_line(tmp_path, broken):
     file = tmp_path / "train.jsonl"
-    file.write_text('{"messages": []}\n{"rows": 1}\n')
+    file.write_text('{"messages": [{"role": "user", "content": "oi"}]}\n' + broken + "\n")
     with pytest.raises(UserError, match=r"train.jsonl:2: not a training row"):
         tokens.messages([file.read_bytes()], [file])
 

@@ -1,14 +1,16 @@
 """What no single file shows: whether the files that a config names exist, fit it, and fit one another."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from jinja2 import TemplateError
+
 from scripts.config import adapter, profile, template
 from scripts.config.yamlfile import Document
+from scripts.data import jsonl
 from scripts.errors import Problem, suggestion
 from scripts.paths import CODE, DATASETS, OUTPUTS, ROOT, shown
 
@@ -155,12 +157,13 @@ def suite_problems(document: Document) -> Iterator[Problem]:
 def kinds_of(file: Path) -> set[str]:
     """The kinds of a file's rows; lines that are no rows are the gates' business."""
     found = set()
-    for line in file.read_bytes().splitlines():
+    for _, line in jsonl.lines(file):
         try:
-            found.add(json.loads(line).get("kind"))
-        except (ValueError, AttributeError):
+            kind = jsonl.parse(line).get("kind")
+        except ValueError:
             continue
-    return found - {None}
+        found |= {kind} if isinstance(kind, str) else set()
+    return found
 
 
 def long_rows(config: dict, where: str = "") -> Iterator[Problem]:
@@ -172,13 +175,13 @@ def long_rows(config: dict, where: str = "") -> Iterator[Problem]:
     counter = None
     for each in config["datasets"]:
         file = ROOT / each["path"]
-        for number, line in enumerate(file.read_bytes().splitlines() if file.exists() else (), 1):
+        for number, line in jsonl.lines(file) if file.exists() else ():
             if len(line) < limit * LEAST:
                 continue
             counter = counter or token_counter(config["base_model"])
             try:
-                length = counter(template.render(text, json.loads(line)["messages"], tokens))
-            except (ValueError, LookupError, TypeError):
+                length = counter(template.render(text, jsonl.parse(line)["messages"], tokens))
+            except (ValueError, LookupError, TypeError, TemplateError):
                 continue  # the gates say what is wrong with it
             if length > limit:
                 told = f"about {length} tokens, and sequence_len is {limit}{where}: Axolotl would drop the row"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from scripts.config import adapter, profile, template
+from scripts.config import adapter, profile, schema, template
+from scripts.data import jsonl
 from scripts.errors import UserError
 from scripts.files import write
 from scripts.model import base
@@ -90,13 +91,16 @@ def kept(name: str, config: dict, files: Sequence[Path], tokenizer: Path) -> tup
 
 def messages(contents: Iterable[bytes], files: Iterable[Path]) -> list[list[dict]]:
     """The messages of every row; UserError where a line is none."""
-    found = []
+    found, valid = [], schema.validator("row").is_valid
     for content, file in zip(contents, files, strict=True):
         for number, line in enumerate(content.splitlines(), 1):
             try:
-                found.append(json.loads(line)["messages"])
-            except (ValueError, LookupError, TypeError):
-                raise UserError(f"{shown(file)}:{number}: not a training row", next="make check") from None
+                row = jsonl.parse(line)
+            except ValueError:
+                row = {}
+            if not valid(row):
+                raise UserError(f"{shown(file)}:{number}: not a training row", next="make check")
+            found.append(row["messages"])
     return found
 
 
