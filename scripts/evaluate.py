@@ -1,6 +1,6 @@
 """Asks base and adapter the held-out rows, scores both, and decides: exit 1 where a gate fails.
 
-Writes metrics.json, report.md, report.html and records.jsonl into outputs/<base>/<adapter>/eval/.
+Writes metrics.json, report.md, report.html, records.jsonl and of.json into outputs/<base>/<adapter>/eval/.
 Run as: make eval ADAPTER=kpi [SUITE=kpi] [ROWS=200] [DB=url] / python -m scripts.evaluate --adapter kpi
 """
 
@@ -18,7 +18,7 @@ from scripts.files import lines, write, write_json, write_lines
 from scripts.paths import shown
 from scripts.run import manifest, ready
 from scripts.run.progress_file import merged
-from scripts.score import grid, page, report, suite, summary
+from scripts.score import evaluated, grid, page, report, suite, summary
 from scripts.score.metrics import score
 
 #: The base is slow to ask, as it rambles on, and its figures only set the scale: it is asked evenly chosen rows.
@@ -38,9 +38,11 @@ def main(argv: Sequence[str]) -> int:
     suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
     suites = [suite.on(each, arguments.db) for each in suites]
     began = time.monotonic()
-    records = evaluate(run, suites, number("ROWS", arguments.rows, 0))
+    most = number("ROWS", arguments.rows, 0)
+    records = evaluate(run, suites, most)
     result = decide(run, suites, records, time.monotonic() - began)
     publish(run, result)
+    evaluated.write(run, [each.name for each in suites], most)
     return tell(run, result)
 
 

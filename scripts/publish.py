@@ -15,7 +15,7 @@ from scripts.errors import UserError, main_of
 from scripts.files import write
 from scripts.paths import shown
 from scripts.run import manifest, proof, ready
-from scripts.score import modelcard
+from scripts.score import evaluated, modelcard, suite
 
 #: What is published; logs, prepared tokens and evaluated conversations stay here.
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
@@ -52,20 +52,26 @@ def card(run: Path, repo: str = "") -> None:
         )
     known = run.name in adapter.names()
     data = read(adapter.data_of(run.name) / "data.lock.json", {}) if known else {}
-    figures = read(run / "eval" / "metrics.json", [])
+    lacks = unmeasured(run)
+    figures = [] if lacks else read(run / "eval" / "metrics.json", [])
     write(
         run / "README.md",
         modelcard.markdown(run.name, purpose(run.name) if known else "", written, figures, data, repo),
     )
     print(
         f"{shown(run / 'README.md')}: {len(figures)} figures"
-        + ("" if figures else f" (make eval ADAPTER={run.name} gives them)")
+        + (f" ({lacks}; make eval ADAPTER={run.name} gives them)" if lacks else "")
     )
 
 
 def read(file: Path, otherwise):
     """A JSON file, or what stands for it where it is not there."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else otherwise
+
+
+def unmeasured(run: Path) -> str:
+    """Why there are no figures of all rows of every suite that the run faces; empty where there are."""
+    return evaluated.lacking(run, [each.name for each in suite.of(run.name)])
 
 
 def purpose(name: str) -> str:
@@ -97,13 +103,12 @@ def refuse(run: Path) -> None:
         for each in proof.checks(run)
         if each.what == "weights" and not each.right
     ]
-    lines = read(run / "eval" / "metrics.json", [])
+    reasons += [lacks] if (lacks := unmeasured(run)) else []
     reasons += [
         f"gate failed: {each['suite']}/{each['metric']}"
-        for each in lines
+        for each in read(run / "eval" / "metrics.json", [])
         if each["gate"] is not None and not each["passed"]
     ]
-    reasons += [] if lines else ["it was never evaluated"]
     if reasons:
         raise UserError(f"{run.name} can't be published: {'; '.join(reasons)}", next=f"make eval ADAPTER={run.name}")
 

@@ -197,6 +197,24 @@ def test_an_adapter_of_16_bits_is_proved_like_any_other(tmp_path: Path, learned:
         training.prove(tmp_path, [{"step": 1, "grad_norm": 1.0}])
 
 
+def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
+    """The next evaluation compares with the answers; figures, and a report of them, would be those of other weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    run, work = tmp_path / "toy" / "kpi", tmp_path / "toy" / ".kpi.work"
+    for file in (work / "train.log", run / "eval/metrics.json", run / "eval/records.jsonl", run / "eval/of.json"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("old", encoding="utf-8")
+    save_file({"lora_B.weight": torch.ones(2, 2)}, work / "adapter_model.safetensors")
+    step = {"step": 1, "loss": 1.0, "grad_norm": 1.0, "tokens": 9, "trained": 9, "slots": 9, "seconds": 1.0}
+    (work / "progress.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
+    made_from = {"config": {}, "base": {}, "template": "", "data": {}, "code": {}, "versions": {}}
+    training.finish(run, work, made_from, "mark", ["python"])
+    assert [each.name for each in (run / "eval").iterdir()] == ["records.jsonl"]
+    assert (run / "eval/records.jsonl").read_text(encoding="utf-8") == "old" and not work.exists()
+
+
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(training, "ROOM", 10**18)
     with pytest.raises(training.UserError, match="GB free, and a training writes up to"):

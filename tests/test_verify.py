@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts import evaluate as verb
 from scripts import publish, verify
 from scripts.errors import UserError
 from scripts.files import sha256, write_json
 from scripts.run import manifest, proof, ready
+from scripts.score import evaluated, suite
 
 CONFIG = {
     "base_model": "outputs/toy/base",
@@ -61,6 +63,12 @@ def manifest_of(folder: Path, base: Path, root: Path) -> dict:
     metrics = {"steps": 3, "tokens": 1000, "seconds": 60, "first_loss": 3.0, "loss": 1.0}
     facts = {"kind": "adapter", "weights": sha256(folder / "adapter_model.safetensors"), "metrics": metrics}
     return inputs | facts | {"fingerprint": manifest.fingerprint(inputs), "git": {}, "made": "2026-01-01"}
+
+
+def evaluate(run: Path, lines: list | None = None, suites: list | None = None, most: int = 0) -> None:
+    """What `make eval` leaves, of all suites that kpi faces or of these."""
+    write_json(run / "eval/metrics.json", lines or [LINE])
+    evaluated.write(run, suites or [each.name for each in suite.of("kpi")], most)
 
 
 def test_an_untouched_run_is_right(run: Path, capsys):
@@ -130,7 +138,7 @@ def test_a_stack_and_a_merged_model_are_verified_with_what_they_were_made_of(run
 
 
 def test_the_card_holds_figures_and_hashes(run: Path):
-    write_json(run / "eval/metrics.json", [LINE])
+    evaluate(run)
     publish.main(["--adapter", "kpi"])
     card = (run / "README.md").read_text(encoding="utf-8")
     written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
@@ -142,7 +150,7 @@ def test_the_card_holds_figures_and_hashes(run: Path):
 
 
 def test_pushing_is_a_dry_run_unless_told_otherwise(run: Path, monkeypatch, capsys):
-    write_json(run / "eval/metrics.json", [LINE])
+    evaluate(run)
     monkeypatch.setattr(publish, "upload", lambda *_: pytest.fail("it was uploaded"))
     publish.main(["--adapter", "kpi", "--push", "me/kpi"])
     told = capsys.readouterr().out
@@ -151,7 +159,7 @@ def test_pushing_is_a_dry_run_unless_told_otherwise(run: Path, monkeypatch, caps
 
 
 def test_dry_0_uploads_the_same_files(run: Path, monkeypatch):
-    write_json(run / "eval/metrics.json", [LINE])
+    evaluate(run)
     sent = []
     monkeypatch.setattr(publish, "upload", lambda *told: sent.append(told))
     publish.main(["--adapter", "kpi", "--push", "me/kpi", "--dry", "0"])
@@ -164,13 +172,53 @@ def test_dry_0_uploads_the_same_files(run: Path, monkeypatch):
     [([], "it was never evaluated"), ([LINE | {"passed": False}], "gate failed: kpi/facts")],
 )
 def test_what_failed_is_not_published(run: Path, lines: list, reason: str):
-    write_json(run / "eval/metrics.json", lines)
+    if lines:
+        evaluate(run, lines)
     with pytest.raises(UserError, match=reason):
         publish.main(["--adapter", "kpi", "--push", "me/kpi"])
 
 
+@pytest.mark.parametrize(
+    ("suites", "most", "change", "reason"),
+    [
+        (None, 20, {}, "only 20 rows a suite were asked"),
+        (["base-retention"], 0, {}, "suites that were not asked: kpi"),
+        (None, 0, {"weights": "0" * 64}, "its figures are of other weights"),
+        (None, 0, {"metrics": "0" * 64}, "its figures are of other weights"),
+    ],
+)
+def test_figures_of_something_else_are_neither_shown_nor_published(run: Path, suites, most, change, reason, capsys):
+    evaluate(run, [LINE], suites, most)
+    write_json(run / "eval/of.json", evaluated.read(run) | change)
+    with pytest.raises(UserError, match=reason):
+        publish.main(["--adapter", "kpi", "--push", "me/kpi"])
+    assert "Not evaluated yet." in (run / "README.md").read_text(encoding="utf-8")
+    assert f"0 figures ({reason}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "rows"), [([], "all"), (["--suite", "kpi", "--rows", "20"], 20)])
+def test_an_evaluation_notes_what_it_asked(run: Path, monkeypatch, arguments: list, rows: object):
+    done = {"evaluate": [], "decide": [LINE], "tell": 0}
+    for step, value in done.items():
+        monkeypatch.setattr(verb, step, lambda *_, value=value: value)
+    monkeypatch.setattr(verb, "publish", lambda folder, lines: write_json(folder / "eval/metrics.json", lines))
+    assert verb.main(["--adapter", "kpi", *arguments]) == 0
+    note = evaluated.read(run)
+    assert note["rows"] == rows and note["weights"] == manifest.read(run)["weights"]
+    assert note["suites"] == (["kpi"] if arguments else sorted(each.name for each in suite.of("kpi")))
+
+
+def test_figures_are_verified_with_the_weights_that_they_are_of(run: Path, capsys):
+    evaluate(run)
+    assert verify.main(["--adapter", "kpi"]) == 0
+    write_json(run / "eval/metrics.json", [LINE | {"adapter": 1.0}])
+    assert verify.main(["--adapter", "kpi"]) == 1
+    told = capsys.readouterr().out
+    assert "1 of 11 hashes are not the recorded ones (figures)\n  next: make eval ADAPTER=kpi" in told
+
+
 def test_damaged_weights_are_not_published(run: Path):
-    write_json(run / "eval/metrics.json", [LINE])
+    evaluate(run)
     (run / "adapter_model.safetensors").write_text("other", encoding="utf-8")
     with pytest.raises(UserError, match=r"weights .* is not the recorded one"):
         publish.main(["--adapter", "kpi", "--push", "me/kpi"])

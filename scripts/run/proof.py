@@ -13,6 +13,7 @@ from scripts.config import profile
 from scripts.files import sha256
 from scripts.paths import ROOT, shown
 from scripts.run import manifest
+from scripts.score import evaluated
 
 CODE = Path(__file__).parent
 INPUTS = ("config", "data", "base", "template", "versions", "code")
@@ -43,6 +44,7 @@ def checks(run: Path) -> Iterator[Check]:
     by_kind = {"stack": stack_checks, "merged": merged_checks}
     yield from by_kind.get(written.get("kind", ""), adapter_checks)(run, written)
     yield from base_checks(run, written)
+    yield from figure_checks(run, written)
 
 
 def of(what: str, path: Path, recorded: str) -> Check:
@@ -97,6 +99,13 @@ def base_checks(run: Path, written: dict) -> Iterator[Check]:
             yield of("base", local / name, recorded)
         elif name == "chat_template.jinja" and "config" in written:
             yield of("base", ROOT / written["config"]["chat_template_jinja"], recorded)
+
+
+def figure_checks(run: Path, written: dict) -> Iterator[Check]:
+    """The figures are those that `make eval` wrote, of these weights; nothing where it was not asked."""
+    if note := evaluated.read(run):
+        yield of("figures", run / "eval" / "metrics.json", note["metrics"])
+        yield Check("figures", shown(run / "eval" / "of.json"), written["weights"], note["weights"])
 
 
 def version_notes(written: dict) -> list[str]:

@@ -111,8 +111,9 @@ def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[st
             shutil.copyfile(tools, made / strict.NAME)
         write(made / "config.yml", yaml.safe_dump(made_from["config"], sort_keys=False, allow_unicode=True, width=120))
         curve.draw(steps, made / "loss.png", run.name)
-        if (run / "eval").exists():  # the figures that the next evaluation compares with
-            shutil.copytree(run / "eval", made / "eval")
+        if (last := run / "eval" / "records.jsonl").exists():  # the next evaluation compares with it
+            (made / "eval").mkdir()
+            shutil.copyfile(last, made / "eval" / last.name)
         written = describe(run, made, made_from, mark, steps, arguments)
         write(made / manifest.NAME, json.dumps(written, ensure_ascii=False, indent=2) + "\n")
 
