@@ -6,7 +6,7 @@ Run as: make train ADAPTER=unimed [PROFILE=cpu] [FORCE=1] / python -m scripts.tr
 
 import argparse
 import re
-import sys
+import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -44,7 +44,9 @@ def main(argv: Sequence[str]) -> None:
         made_from = manifest.inputs(resolved, data)
         mark = manifest.fingerprint(made_from)
         if manifest.is_current(run, mark) and not arguments.force:
-            print(f"{shown(run)} is up to date (FORCE=1 trains it again)\nnext: make eval ADAPTER={name}")
+            print(f"{shown(run)} is up to date (FORCE=1 trains it again)\nnext: make eval ADAPTER={name}", flush=True)
+            if not machines.rank:
+                settle(run)
             return
         refuse(name)
         announce(name, chosen, bool(arguments.profile), resolved)
@@ -117,10 +119,22 @@ def train(run: Path, made_from: dict, mark: str, resolved: dict, machines: Machi
     # Axolotl starts on one core; meanwhile another imports what the table needs, seven seconds' worth.
     Thread(target=import_module, args=("scripts.run.before_after",)).start()
     training.train(run, made_from, mark, offline, machines)
-    print("before and after, without a system prompt:\n", flush=True)
+    compare(run)
+
+
+def settle(run: Path) -> None:
+    """Does what a kill just after the training left undone: its work folder goes, base and adapter are compared."""
+    shutil.rmtree(profile.work_folder(run), ignore_errors=True)
+    if not (run / "before-after.md").exists():
+        compare(run)
+
+
+def compare(run: Path) -> None:
+    """Writes and prints what base and adapter say to the same questions."""
     from scripts.run import before_after
 
-    print(before_after.table(run), file=sys.stdout, flush=True)
+    print("before and after, without a system prompt:\n", flush=True)
+    print(before_after.table(run), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts import train
 from scripts.errors import UserError
 from scripts.model import base
 from scripts.paths import CODE, ROOT
@@ -174,6 +175,20 @@ def test_only_marked_checkpoints_are_resumed_from(tmp_path: Path):
     assert training.resumable(tmp_path).name == "checkpoint-100"
     assert not (tmp_path / "checkpoint-150").exists()
     assert [each.name for each in (tmp_path / "prepared-1").iterdir()] == ["whole"]
+
+
+def test_what_a_kill_after_the_training_left_undone_is_done_once(tmp_path: Path, monkeypatch):
+    run, shown = tmp_path / "toy" / "kpi", []
+    (run.parent / ".kpi.work").mkdir(parents=True)
+    run.mkdir()
+    monkeypatch.setattr(train.profile, "run_folder", lambda *_: run)
+    monkeypatch.setattr(train, "data_of", lambda name: [Path(__file__)])
+    monkeypatch.setattr(train.manifest, "inputs", lambda *_: {})
+    monkeypatch.setattr(train.manifest, "is_current", lambda *_: True)
+    monkeypatch.setattr(train, "compare", lambda run: shown.append((run / "before-after.md").touch()))
+    for _ in range(2):
+        train.main(["--adapter", "kpi", "--profile", "cpu"])
+    assert len(shown) == 1 and not (run.parent / ".kpi.work").exists()
 
 
 def test_other_inputs_start_from_nothing(tmp_path: Path):
