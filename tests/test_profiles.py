@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from scripts.config import adapter, profile
+from scripts.config import adapter, profile, schema
 from scripts.paths import CODE, ROOT
 
 ADAPTERS = adapter.names()
@@ -113,6 +113,28 @@ def test_packed_rows_are_hardly_padded(name: str):
     packed = sum(lengths[row] for batch in batches for pack in batch for row in pack)
     assert packed >= 0.99 * len(batches) * config["sequence_len"], "more than 1 % padding"
     assert packed >= 0.98 * lengths.sum(), "rows were left out"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"warmup_ratio": None, "warmup_steps": 20},
+        {"save_strategy": "epoch", "save_steps": None},
+        {"save_steps": None, "saves_per_epoch": 2},
+        {"adapter": "lora", "load_in_4bit": None, "load_in_8bit": True},
+        {"sample_packing": True, "sample_packing_bin_size": 100, "sdpa_varlen": True, "eval_sample_packing": False},
+        {"batch_flattening": True, "attn_implementation": "flash_attention_2"},
+        {"activation_offloading": True, "gradient_checkpointing": True},
+        {"lora_mlp_kernel": True, "lora_embedding_kernel": True},
+        {"deepspeed": "configs/deepspeed/zero3.json"},
+        {"fsdp_version": 2, "fsdp_config": {"reshard_after_forward": True}},
+    ],
+)
+def test_what_an_adapter_says_for_gpus_does_not_stop_it_on_a_cpu(said: dict):
+    config = profile.overlay(adapter.load("kpi"), said)
+    assert not schema.findings(config, "adapter")
+    on_cpu = resolved("kpi", "cpu")
+    assert profile.overlay(config, profile.load("cpu").value) == on_cpu and not schema.findings(on_cpu, "run")
 
 
 @pytest.mark.parametrize(
