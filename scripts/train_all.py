@@ -1,7 +1,7 @@
 """Trains every adapter, or those named: each as `make train` does, those that are up to date told and left.
 
-With Ray (pip install -r requirements/gpu.txt) two at once on this machine, or one a GPU on the cluster that RAY_ADDRESS
-names; the engine places them and restarts what died. Without Ray one after the other.
+With Ray (.venv/bin/pip install -r requirements/gpu.txt) two at once on this machine, or one a GPU on the cluster that
+RAY_ADDRESS names; the engine places them and restarts what died. Without Ray one after the other.
 Run as: make train-all [ADAPTER=kpi,schema] [PROFILE=…] / python -m scripts.train_all
 """
 
@@ -72,7 +72,7 @@ def on_ray(names: Sequence[str], chosen: str) -> dict[str, tuple[int, float]]:
     try:
         ray.init(log_to_driver=False, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(f"Ray did not start: {str(error).splitlines()[0]}", next="ray start --head") from None
+        raise UserError(f"Ray did not start: {str(error).splitlines()[0]}", next=".venv/bin/ray start --head") from None
     threads = max(1, (os.cpu_count() or 1) // WORKERS)
     task = ray.remote(num_cpus=1, num_gpus=int(profile.cuda()), max_retries=1)(train)
     waiting = {task.remote(name, chosen, threads, False): name for name in names}

@@ -174,16 +174,25 @@ def test_every_speed_key_of_the_gpu_profile_says_what_it_does():
 def test_no_profile_needs_an_extra_that_it_does_not_name():
     for file in (CODE / "configs/profiles").glob("*.yml"):
         text, config = file.read_text(encoding="utf-8"), yaml.safe_load(file.read_text(encoding="utf-8"))
-        needs = config.get("deepspeed") or config.get("use_ray") or "flash" in str(config.get("attn_implementation"))
-        assert not needs or "requirements/gpu.txt" in text, file.name
+        needs = config.get("deepspeed") or config.get("use_ray")
+        assert not needs or ".venv/bin/pip install -r requirements/gpu.txt" in text, file.name
+        assert "flash" not in str(config.get("attn_implementation")) or "requirements/flash.txt" in text, file.name
 
 
-def test_extras_are_pinned_to_what_axolotl_asks_for():
+def test_what_is_built_against_torch_is_installed_by_itself():
+    """pip builds in an environment without torch unless told otherwise, and then installs nothing of the whole file."""
+    flash, gpu = ((CODE / f"requirements/{name}.txt").read_text(encoding="utf-8") for name in ("flash", "gpu"))
+    assert "\nflash-attn==" in flash and ".venv/bin/pip install --no-build-isolation -r" in flash
+    assert "flash" not in gpu and "--no-build-isolation" not in gpu
+
+
+@pytest.mark.parametrize("file", ["gpu", "flash"])
+def test_extras_are_pinned_to_what_axolotl_asks_for(file: str):
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement
 
-    lines = (CODE / "requirements/gpu.txt").read_text(encoding="utf-8").splitlines()
+    lines = (CODE / f"requirements/{file}.txt").read_text(encoding="utf-8").splitlines()
     pins = {Requirement(line).name: str(Requirement(line).specifier) for line in lines if line and line[0] != "#"}
     asked = [Requirement(each) for each in requires("axolotl") or []]
     for name, pin in pins.items():
