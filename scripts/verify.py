@@ -48,7 +48,7 @@ def summary(run: Path, checks: list[proof.Check], wrong: list[proof.Check]) -> s
         return f"{len(checks)} hashes recomputed: every hash is right"
     names = ", ".join(dict.fromkeys(each.what for each in wrong))
     told = f"{len(wrong)} of {len(checks)} hashes are not the recorded ones ({names})"
-    again = f"make eval ADAPTER={run.name}" if names == "figures" else f"make train ADAPTER={run.name} FORCE=1"
+    again = f"make eval ADAPTER={run.name}" if names == "figures" else f"{ready.made_by(run.name)} FORCE=1"
     return f"{told}\n  next: {again}"
 
 

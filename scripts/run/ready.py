@@ -4,9 +4,12 @@ from pathlib import Path
 
 from scripts.config import adapter, profile
 from scripts.errors import UserError, suggestion
-from scripts.model import base
-from scripts.paths import OUTPUTS, STACKS, shown
+from scripts.model import base, stackfile
+from scripts.paths import OUTPUTS, shown
 from scripts.run import manifest
+
+#: What the folder of a merged model's name ends with.
+MERGED = "-merged"
 
 
 def base_folder(chosen: str = "") -> Path:
@@ -21,7 +24,7 @@ def base_folder(chosen: str = "") -> Path:
 
 def names() -> list[str]:
     """Every adapter and stack that has a file in configs/."""
-    return adapter.names() + sorted(path.stem for path in STACKS.glob("*.yml"))
+    return adapter.names() + stackfile.names()
 
 
 def run(name: str, chosen: str = "") -> Path:
@@ -39,18 +42,33 @@ def run(name: str, chosen: str = "") -> Path:
     folder = folder_of(found, chosen)
     written = manifest.read(folder)
     if not written:
-        verb = f"make stack STACK={found}" if (STACKS / f"{found}.yml").exists() else f"make train ADAPTER={found}"
-        raise UserError(f"{shown(folder)}: not trained yet", next=verb)
+        raise UserError(f"{shown(folder)}: not trained yet", next=made_by(found))
     fits(folder, written)
     return folder
 
 
 def folder_of(name: str, chosen: str = "") -> Path:
-    """Where the run of that name is: of an adapter under its profile, of anything else where it was made."""
+    """Where the run of that name is: under its profile's base; what is no adapter, else where it was made."""
+    source = name.removesuffix(MERGED)
     if name in adapter.names():
         return profile.run_folder(name, chosen)
-    made = list(OUTPUTS.glob(f"*/{name}/manifest.json"))
-    return made[0].parent if made else base_folder(chosen).parent / name
+    if source in stackfile.names():
+        folder = stackfile.runs_of(stackfile.read(source), chosen) / name
+    elif source in adapter.names():
+        folder = profile.run_folder(source, chosen).with_name(name)
+    else:
+        folder = OUTPUTS / name
+    if not (folder / manifest.NAME).exists():
+        folder = next((each.parent for each in sorted(OUTPUTS.glob(f"*/{name}/{manifest.NAME}"))), folder)
+    return folder
+
+
+def made_by(name: str) -> str:
+    """The command that makes the run of that name."""
+    source = name.removesuffix(MERGED)
+    variable = "STACK" if source in stackfile.names() else "ADAPTER"
+    verb = "merge" if source != name else "stack" if variable == "STACK" else "train"
+    return f"make {verb} {variable}={source}"
 
 
 def fits(folder: Path, written: dict) -> None:
@@ -60,5 +78,5 @@ def fits(folder: Path, written: dict) -> None:
         changed = [k for k, v in base.identity(local)["sha256"].items() if written["base"]["sha256"].get(k) != v]
         raise UserError(
             f"{shown(folder)} was trained on another base than {shown(local)}: {', '.join(changed)} differ",
-            next=f"make train ADAPTER={folder.name}",
+            next=f"{made_by(folder.name)} FORCE=1",
         )
