@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import chat
 
-from scripts import plan, train
+from scripts import new, plan, train
 from scripts.config import adapter, profile
 from scripts.errors import UserError
 
@@ -30,6 +31,7 @@ from scripts.errors import UserError
         ("predict", {"ADAPTER": "toy", "IN": "nowhere.jsonl", "OUT": "x"}, "nowhere.jsonl: no such file"),
         ("new", {"ADAPTER": "Toy 2", "FROM": "toy"}, "can't be an adapter's name"),
         ("new", {"ADAPTER": "toy", "FROM": "toy"}, "exists already; nothing was touched"),
+        ("new", {"ADAPTER": "toy-merged", "FROM": "toy"}, "without -merged at its end"),
     ],
 )
 def test_one_clear_message(verb, name, arguments, said):
@@ -150,3 +152,30 @@ def test_a_new_adapter_touches_nothing_and_fits_the_rules(checkout: Path, verb):
         json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     assert verb("check", ADAPTER="produto-x").returncode == 0
+
+
+def test_a_new_adapter_is_not_named_like_a_stack(checkout: Path, verb):
+    (checkout / "configs/stacks/pair.yml").write_text("members: [{adapter: toy}]\n", encoding="utf-8")
+    done = verb("new", ADAPTER="pair", FROM="toy")
+    assert done.returncode == 1 and "configs/stacks/pair.yml: exists already; nothing was touched" in done.stderr
+
+
+@pytest.mark.parametrize("head", ["", "# one line\n", "# one line\n\nneftune_noise_alpha: 1\n"])
+def test_a_new_adapter_takes_every_setting_wherever_they_begin(head: str):
+    text = adapter.config_of("kpi").read_text(encoding="utf-8")
+    source = head + text[text.index("base_model:") :]
+    made = yaml.safe_load(new.derived(source, "kpi", "produto-x", "datasets/produto-x/conversations.jsonl"))
+    assert made["output_dir"].endswith("/produto-x")
+    assert [each["path"] for each in made["datasets"]] == ["datasets/produto-x/conversations.jsonl"]
+    own = ("output_dir", "datasets")
+    assert {key: made[key] for key in made if key not in own} == {
+        key: value for key, value in yaml.safe_load(source).items() if key not in own
+    }
+
+
+def test_a_source_that_can_not_be_read_leaves_nothing_behind(checkout: Path, verb):
+    with open(checkout / "configs/toy.yml", "a", encoding="utf-8") as stream:
+        stream.write("lora_rank: 3\n")
+    done = verb("new", ADAPTER="produto-x", FROM="toy")
+    assert done.returncode == 1 and "unknown key 'lora_rank'" in done.stderr
+    assert not (checkout / "datasets/produto-x").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import check
-from scripts.config import adapter, yamlfile
+from scripts.config import adapter, crossfile, yamlfile
 
 HERE = Path(__file__).parent
 VALID = sorted(path for path in (HERE / "valid/configs").glob("*/*"))
@@ -37,6 +37,12 @@ def test_invalid(file):
     for expected in expectations:
         assert any(expected in each for each in found), f"expected: {expected}\nfound:\n" + "\n".join(found)
     assert all(":0:" not in each for each in found)
+
+
+@pytest.mark.parametrize("name", ["base", "kpi-merged"])
+def test_a_name_that_outputs_needs_is_no_adapters(name):
+    document = yamlfile.Document(adapter.config_of(name), adapter.load("kpi"), {})
+    assert any(f"{name!r} can't be an adapter's name" in str(each) for each in crossfile.adapter_problems(document))
 
 
 def test_examples_were_found():

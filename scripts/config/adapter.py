@@ -6,10 +6,18 @@ from scripts.config import schema
 from scripts.errors import UserError, suggestion
 from scripts.paths import CONFIGS, DATASETS
 
+#: What the folder of a merged model's name ends with.
+MERGED = "-merged"
+
 
 def names() -> list[str]:
     """Every adapter: the YAML files directly under configs/."""
     return sorted(path.stem for path in CONFIGS.glob("*.yml"))
+
+
+def reserved(name: str) -> bool:
+    """Whether outputs/<base>/<name>/ is the base's or a merged model's, so neither an adapter's nor a stack's."""
+    return name == "base" or name.endswith(MERGED)
 
 
 def find(name: str) -> str:

@@ -21,6 +21,7 @@ TOKENS = {
     "outputs/smollm2-135m-instruct/base": ("<|im_end|>", ("<|endoftext|>",)),
 }
 PLUGIN = re.compile(r"^class (\w+)\(BasePlugin\)", re.MULTILINE)
+RESERVED = "outputs/<base>/ has one folder for each base, adapter, stack and <name>-merged"
 UNLEARNED = re.compile(rb'"train"\s*:\s*false')
 LEAST = 1.8  # bytes of a row, its JSON included, to a token: no row that is shorter needs counting
 CHARACTERS = 2.0  # of Portuguese to a token: fewer than any of these tokenizers has (2.07), to estimate high
@@ -29,6 +30,8 @@ CHARACTERS = 2.0  # of Portuguese to a token: fewer than any of these tokenizers
 def adapter_problems(document: Document) -> Iterator[Problem]:
     """An adapter's config against its data, its template, its base and its own name."""
     config, name = document.value, document.file.stem
+    if adapter.reserved(name):
+        yield document.problem("$", f"{name!r} can't be an adapter's name: {RESERVED}")
     if Path(config["output_dir"]).name != name:
         hint = f"output_dir: {Path(config['output_dir']).parent}/{name}"
         yield document.problem("$.output_dir", f"does not end with the adapter's name, {name!r} [house]", hint)
@@ -115,7 +118,9 @@ def profile_problems(document: Document, adapters: list[Document]) -> Iterator[P
 
 
 def stack_problems(document: Document, configs: dict[str, dict]) -> Iterator[Problem]:
-    """The members exist, once each, over one base."""
+    """The name is nobody else's; the members exist, once each, over one base."""
+    if document.file.stem in adapter.names() or adapter.reserved(document.file.stem):
+        yield document.problem("$", f"{document.file.stem!r} can't be a stack's name: {RESERVED}")
     seen: dict[str, str] = {}
     for index, member in enumerate(document.value["members"]):
         name, path = member["adapter"], f"$.members[{index}].adapter"

@@ -8,9 +8,6 @@ from scripts.model import base, stackfile
 from scripts.paths import OUTPUTS, shown
 from scripts.run import manifest
 
-#: What the folder of a merged model's name ends with.
-MERGED = "-merged"
-
 
 def base_folder(chosen: str = "") -> Path:
     """outputs/<base>/base/ of the profile; UserError where it is not made."""
@@ -49,7 +46,7 @@ def run(name: str, chosen: str = "") -> Path:
 
 def folder_of(name: str, chosen: str = "") -> Path:
     """Where the run of that name is: under its profile's base; what is no adapter, else where it was made."""
-    source = name.removesuffix(MERGED)
+    source = name.removesuffix(adapter.MERGED)
     if name in adapter.names():
         return profile.run_folder(name, chosen)
     if source in stackfile.names():
@@ -65,7 +62,7 @@ def folder_of(name: str, chosen: str = "") -> Path:
 
 def made_by(name: str) -> str:
     """The command that makes the run of that name."""
-    source = name.removesuffix(MERGED)
+    source = name.removesuffix(adapter.MERGED)
     variable = "STACK" if source in stackfile.names() else "ADAPTER"
     verb = "merge" if source != name else "stack" if variable == "STACK" else "train"
     return f"make {verb} {variable}={source}"
