@@ -21,6 +21,11 @@ def add(target: argparse.ArgumentParser, variable: str, help: str, default: str 
     target.add_argument(f"--{variable.lower().replace('_', '-')}", default=value, help=help, **options)
 
 
+def flag(text: str) -> bool:
+    """Whether FORCE=, DRY=, CHECK= … says yes: anything but nothing and 0."""
+    return text not in ("", "0")
+
+
 def number(variable: str, text: str, least: int, most: int | None = None) -> int:
     """A whole number from `least`, to `most` where that is given; UserError names the variable otherwise."""
     if text.isdecimal() and least <= int(text) and (most is None or int(text) <= most):

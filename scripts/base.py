@@ -4,7 +4,7 @@ Run as: make base [FORCE=1] / python -m scripts.base
 
 from collections.abc import Sequence
 
-from scripts.arguments import add, parser
+from scripts.arguments import add, flag, parser
 from scripts.errors import main_of
 from scripts.model import base
 from scripts.paths import shown
@@ -13,7 +13,7 @@ from scripts.paths import shown
 def main(argv: Sequence[str]) -> None:
     options = parser(__doc__)
     add(options, "FORCE", "1 makes it anew")
-    forced = options.parse_args(argv).force
+    forced = flag(options.parse_args(argv).force)
     target = base.folder()
     if (target / "base.json").exists() and not forced:
         print(f"base: {shown(target)} is complete")

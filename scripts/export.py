@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     target.mkdir(exist_ok=True)
     made, use = FORMATS[options.format](found, adapter, target)
     print(f"{shown(made)} is ready")
-    if options.check != "0" and options.format != "vllm":
+    if arguments.flag(options.check) and options.format != "vllm":
         compare(found, adapter, made, merged=options.format == "merged-gguf")
     print(f"next: {use}")
 

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(
             "which adapter or which stack?", next="make merge ADAPTER=<adapter>, or make merge STACK=<stack>"
         )
-    merge(_run(options), bool(options.force))
+    merge(_run(options), arguments.flag(options.force))
 
 
 def _run(options) -> Path:
@@ -42,7 +42,7 @@ def _run(options) -> Path:
     if options.stack:
         from scripts import stack
 
-        return stack.make(stackfile.read(options.stack), options.profile, bool(options.force))
+        return stack.make(stackfile.read(options.stack), options.profile, arguments.flag(options.force))
     return profile.run_folder(adapter.find(options.adapter), options.profile)
 
 

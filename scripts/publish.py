@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.arguments import add, parser
+from scripts.arguments import add, flag, parser
 from scripts.config import adapter
 from scripts.errors import UserError, main_of
 from scripts.files import write
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> None:
     run = ready.run(arguments.adapter, arguments.profile)
     card(run, arguments.push)
     if arguments.push:
-        publish(run, arguments.push, arguments.dry != "0")
+        publish(run, arguments.push, flag(arguments.dry))
     else:
         print(f"next: make card ADAPTER={run.name} PUSH=owner/name shows what would be published")
 

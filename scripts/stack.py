@@ -26,9 +26,9 @@ def main(argv: Sequence[str]) -> None:
     arguments.add(parser, "COMPARE", "1 shows every method's error and writes nothing")
     options = parser.parse_args(argv)
     found = stackfile.read(options.stack)
-    if options.compare:
+    if arguments.flag(options.compare):
         return compare(found, stackfile.runs_of(found, options.profile))
-    make(found, options.profile, bool(options.force))
+    make(found, options.profile, arguments.flag(options.force))
     return None
 
 

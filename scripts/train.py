@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 from scripts import check
-from scripts.arguments import add, number, parser
+from scripts.arguments import add, flag, number, parser
 from scripts.config import adapter, profile
 from scripts.data import lock as data_lock
 from scripts.data.build import build
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> None:
         resolved = profile.resolve(name, chosen, sha256(data[0]))
         made_from = manifest.inputs(resolved, data)
         mark = manifest.fingerprint(made_from)
-        if manifest.is_current(run, mark) and not arguments.force:
+        if manifest.is_current(run, mark) and not flag(arguments.force):
             print(f"{shown(run)} is up to date (FORCE=1 trains it again)\nnext: make eval ADAPTER={name}", flush=True)
             if not machines.rank:
                 settle(run)

@@ -187,7 +187,7 @@ def test_what_a_kill_after_the_training_left_undone_is_done_once(tmp_path: Path,
     monkeypatch.setattr(train.manifest, "is_current", lambda *_: True)
     monkeypatch.setattr(train, "compare", lambda run: shown.append((run / "before-after.md").touch()))
     for _ in range(2):
-        train.main(["--adapter", "kpi", "--profile", "cpu"])
+        train.main(["--adapter", "kpi", "--profile", "cpu", "--force", "0"])
     assert len(shown) == 1 and not (run.parent / ".kpi.work").exists()
 
 
