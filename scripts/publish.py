@@ -21,7 +21,8 @@ from scripts.score import evaluated, modelcard, suite
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
          "special_tokens_map.json", "chat_template.jinja", "manifest.json")  # fmt: skip
 NEEDED = ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "chat_template.jinja", "manifest.json")
-REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+#: Each part as the Hub's client takes it: neither -- nor .. in it, neither - nor . at its end.
+REPO = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}(?<![.-])/[A-Za-z0-9][\w.-]{0,95}(?<![.-])", re.ASCII)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -116,8 +117,9 @@ def refuse(run: Path) -> None:
 def upload(run: Path, repo: str, names: list[str]) -> None:
     """Creates the repository, private, and commits the files; the token is the Hub client's own."""
     try:
+        from httpx import TransportError
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
     except ImportError:
         raise UserError("the Hub's client is not installed", next="make setup") from None
     try:
@@ -129,6 +131,11 @@ def upload(run: Path, repo: str, names: list[str]) -> None:
             allow_patterns=names,
             commit_message=f"{run.name}, trained from {manifest.read(run)['fingerprint'][:16]}",
         )
+    except TransportError as error:
+        again = f"make card ADAPTER={run.name} PUSH={repo} DRY=0, where there is a network"
+        raise UserError(f"the Hub can't be reached: {error}", next=again) from None
+    except HFValidationError as error:
+        raise UserError(f"PUSH={repo}: {error}", next="PUSH=owner/name") from None
     except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
         raise UserError(f"the Hub refused: {str(error).splitlines()[0]}", next="hf auth login") from None
     print(f"uploaded: {done}")

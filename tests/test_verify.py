@@ -4,8 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import httpx
+import huggingface_hub
 import pytest
 import yaml
+from huggingface_hub import errors
 
 from scripts import evaluate as verb
 from scripts import publish, verify
@@ -224,7 +227,28 @@ def test_damaged_weights_are_not_published(run: Path):
         publish.main(["--adapter", "kpi", "--push", "me/kpi"])
 
 
-@pytest.mark.parametrize("repo", ["kpi", "a/b/c", "../x/y", "me/", "-x/y", "a b/c"])
+@pytest.mark.parametrize(
+    "repo", ["kpi", "a/b/c", "../x/y", "me/", "-x/y", "a b/c", "me/a--b", "me/a..b", "me/a-", "me./a"]
+)
 def test_a_repository_that_is_none_is_refused(run: Path, repo: str):
     with pytest.raises(UserError, match="is not a repository of the Hub"):
         publish.main(["--adapter", "kpi", f"--push={repo}"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (httpx.ConnectError("[Errno -3] no name service"), "the Hub can't be reached: .*Errno -3.*\nnext: make card"),
+        (errors.HFValidationError("Repo id must be shorter"), "PUSH=me/kpi: Repo id must be shorter"),
+        (errors.LocalTokenNotFoundError("no token"), "the Hub refused: no token"),
+    ],
+)
+def test_what_the_hub_says_is_one_message(run: Path, monkeypatch, error: Exception, said: str):
+    evaluate(run)
+
+    def refused(*_, **__):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refused)
+    with pytest.raises(UserError, match=said):
+        publish.main(["--adapter", "kpi", "--push", "me/kpi", "--dry", "0"])
