@@ -1,6 +1,7 @@
 """make verify and make card: every changed byte is found and named, and nothing is published by mistake."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scripts import evaluate as verb
 from scripts import publish, verify
 from scripts.errors import UserError
 from scripts.files import sha256, write_json
+from scripts.paths import CODE
 from scripts.run import manifest, proof, ready
 from scripts.score import evaluated, suite
 
@@ -31,7 +33,7 @@ def run(tmp_path: Path, monkeypatch) -> Path:
     """outputs/toy/kpi/ as a training leaves it, with files of a few bytes, beside its base and its data."""
     for module in (proof, manifest):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(proof, "CODE", tmp_path / "code")
+    monkeypatch.setattr(manifest, "SCRIPTS", tmp_path / "code")
     folder, base = tmp_path / "outputs/toy/kpi", tmp_path / "outputs/toy/base"
     files = {
         base / "config.json": "{}",
@@ -252,3 +254,15 @@ def test_what_the_hub_says_is_one_message(run: Path, monkeypatch, error: Excepti
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refused)
     with pytest.raises(UserError, match=said):
         publish.main(["--adapter", "kpi", "--push", "me/kpi", "--dry", "0"])
+
+
+def test_the_fingerprint_covers_all_of_our_code_that_training_runs():
+    """Every plugin that changes a step, and what it computes with; progress.py only watches."""
+    questions = {"model/generate.py", "model/mixed.py"}  # has_bf16, is_two_matrices: they change no number
+    left, seen = {"run/cpu_step.py", "run/token_batches.py"}, set()
+    while left:
+        seen.add(name := left.pop())
+        text = (CODE / "scripts" / name).read_text(encoding="utf-8")
+        found = re.findall(r"^\s*from scripts\.(run|model)\.(\w+) import", text, re.MULTILINE)
+        left |= {f"{folder}/{module}.py" for folder, module in found} - seen - questions
+    assert set(manifest.CODE) == seen

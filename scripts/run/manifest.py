@@ -18,8 +18,10 @@ from scripts.paths import ROOT
 
 NAME = "manifest.json"
 PACKAGES = ("axolotl", "torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
-#: Our own code that takes part in training.
-CODE = ("cpu_step.py", "cpu_layer.py", "token_batches.py", "batches.py", "repeated.py")
+SCRIPTS = Path(__file__).parent.parent
+#: Our own code that takes part in training, by its place in scripts/.
+CODE = ("run/cpu_step.py", "run/cpu_layer.py", "run/token_batches.py", "run/batches.py", "run/repeated.py",
+        "model/packed.py")  # fmt: skip
 
 
 def read(run: Path) -> dict:
@@ -51,7 +53,7 @@ def base_of(config: dict) -> dict:
 def inputs(config: dict, data: Sequence[Path]) -> dict:
     """Everything that decides the weights, as hashes and versions."""
     files = [{"path": str(path.relative_to(ROOT)), "sha256": sha256(path)} for path in data]
-    code = {name: sha256(Path(__file__).with_name(name)) for name in CODE}
+    code = {name: sha256(SCRIPTS / name) for name in CODE}
     template = sha256(ROOT / config["chat_template_jinja"])
     return {
         "config": config,

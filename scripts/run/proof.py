@@ -15,7 +15,6 @@ from scripts.paths import ROOT, shown
 from scripts.run import manifest
 from scripts.score import evaluated
 
-CODE = Path(__file__).parent
 INPUTS = ("config", "data", "base", "template", "versions", "code")
 
 
@@ -63,7 +62,7 @@ def adapter_checks(run: Path, written: dict) -> Iterator[Check]:
     yield of("template", ROOT / written["config"]["chat_template_jinja"], written["template"])
     yield of("template", run / "chat_template.jinja", written["template"])
     for name, recorded in written["code"].items():
-        yield of("code", CODE / name, recorded)
+        yield of("code", manifest.SCRIPTS / name, recorded)
 
 
 def config_check(run: Path, written: dict) -> Check:
