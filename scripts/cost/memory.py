@@ -175,7 +175,7 @@ def cast(architecture: Architecture, config: dict) -> float:
 
 def logits(architecture: Architecture, config: dict, steps: Steps) -> float:
     """Logits, their fp32 copy, log-softmax and two gradients, for trained positions only where our plugin is on."""
-    positions = steps.widest_trained if plugin(config, "TrainedLogits", "CpuStep") else steps.widest
+    positions = steps.widest_trained if plugin(config, "CpuStep") else steps.widest
     if config.get("chunked_cross_entropy"):
         chunks = config.get("chunked_cross_entropy_num_chunks", 8)
         return positions * architecture.vocabulary * (2 * size(config) + 12 / chunks)
