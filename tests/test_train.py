@@ -243,6 +243,17 @@ def test_a_step_that_ran_twice_counts_once(tmp_path: Path):
     assert [each["loss"] for each in merged(tmp_path / "progress.jsonl")] == [3.0, 2.5]
 
 
+def test_the_sums_of_a_resumed_run_are_those_of_all_its_parts(tmp_path: Path):
+    """The second part is longer than the first: its seconds never fall below those of the first part's last step."""
+    (tmp_path / "adapter_model.safetensors").touch()
+    step = {"loss": 1.0, "trained": 1, "slots": 1}
+    steps = [step | {"step": 1, "tokens": 10, "seconds": 1.0}, step | {"step": 2, "tokens": 30, "seconds": 2.0}]
+    steps += [step | {"step": n, "tokens": 50 * n, "seconds": 5.0 * n, "resumed": 2} for n in (3, 4)]
+    made_from = {key: {} for key in ("base", "template", "data", "config", "code", "versions")}
+    metrics = training.describe(tmp_path / "kpi", tmp_path, made_from, "mark", steps, ["python"])["metrics"]
+    assert (metrics["tokens"], metrics["seconds"], metrics["steps"]) == (230, 22.0, 4)
+
+
 def test_the_lock_is_free_again_after_its_holder(tmp_path: Path):
     run = tmp_path / "base" / "toy"
     with lock.held(run), pytest.raises(lock.UserError, match="process"), lock.held(run):

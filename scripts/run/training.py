@@ -136,7 +136,8 @@ def prove(work: Path, steps: list[dict]) -> None:
 
 def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict], arguments: list[str]) -> dict:
     """The manifest of an adapter."""
-    parts = [step for i, step in enumerate(steps) if i + 1 == len(steps) or steps[i + 1]["seconds"] < step["seconds"]]
+    # Sums begin anew where a run was resumed; the later step of an attempt has the larger ones.
+    parts = list({step.get("resumed", 0): step for step in steps}.values())
     sums = {key: round(sum(part[key] for part in parts), 2) for key in ("tokens", "trained", "slots", "seconds")}
     figures = {"steps": steps[-1]["step"], "loss": steps[-1]["loss"], "first_loss": steps[0]["loss"], **sums}
     figures["peak_memory"] = max(step.get("peak_memory", 0) for step in steps)
