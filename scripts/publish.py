@@ -102,7 +102,7 @@ def refuse(run: Path) -> None:
     reasons += [
         f"{each.what} {each.path} is not the recorded one"
         for each in proof.checks(run)
-        if each.what == "weights" and not each.right
+        if each.path.startswith(f"{shown(run)}/") and not each.right
     ]
     reasons += [lacks] if (lacks := unmeasured(run)) else []
     reasons += [

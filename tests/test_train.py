@@ -225,7 +225,9 @@ def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
     step = {"step": 1, "loss": 1.0, "grad_norm": 1.0, "tokens": 9, "trained": 9, "slots": 9, "seconds": 1.0}
     (work / "progress.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
     made_from = {"config": {}, "base": {}, "template": "", "data": {}, "code": {}, "versions": {}}
+    (work / "adapter_config.json").write_text("{}", encoding="utf-8")
     training.finish(run, work, made_from, "mark", ["python"])
+    assert set(json.loads((run / "manifest.json").read_text(encoding="utf-8"))["files"]) >= {"adapter_config.json"}
     assert [each.name for each in (run / "eval").iterdir()] == ["records.jsonl"]
     assert (run / "eval/records.jsonl").read_text(encoding="utf-8") == "old" and not work.exists()
 

@@ -67,6 +67,7 @@ def manifest_of(folder: Path, base: Path, root: Path) -> dict:
     }
     metrics = {"steps": 3, "tokens": 1000, "seconds": 60, "first_loss": 3.0, "loss": 1.0}
     facts = {"kind": "adapter", "weights": sha256(folder / "adapter_model.safetensors"), "metrics": metrics}
+    facts["files"] = {name: sha256(folder / name) for name in ("adapter_config.json", "tokenizer.json")}
     return inputs | facts | {"fingerprint": manifest.fingerprint(inputs), "git": {}, "made": "2026-01-01"}
 
 
@@ -79,13 +80,15 @@ def evaluate(run: Path, lines: list | None = None, suites: list | None = None, m
 def test_an_untouched_run_is_right(run: Path, capsys):
     assert verify.main(["--adapter", "kpi"]) == 0
     told = capsys.readouterr().out
-    assert "9 hashes recomputed: every hash is right" in told and "CHANGED" not in told
+    assert "11 hashes recomputed: every hash is right" in told and "CHANGED" not in told
 
 
 @pytest.mark.parametrize(
     ("file", "what"),
     [
         ("outputs/toy/kpi/adapter_model.safetensors", "weights"),
+        ("outputs/toy/kpi/adapter_config.json", "file"),
+        ("outputs/toy/kpi/tokenizer.json", "file"),
         ("outputs/toy/kpi/config.yml", "config"),
         ("outputs/toy/kpi/chat_template.jinja", "template"),
         ("outputs/toy/base/model.safetensors", "base"),
@@ -104,7 +107,7 @@ def test_every_changed_or_missing_file_is_named(run: Path, tmp_path: Path, file:
     marked = [line for line in told.splitlines() if line.strip().startswith(("CHANGED", "NOT HERE"))]
     assert len(marked) == 1 and f" {what} " in marked[0] and file in marked[0]
     assert marked[0].strip().startswith("CHANGED" if how == "changed" else "NOT HERE")
-    assert f"1 of 9 hashes are not the recorded ones ({what})" in told
+    assert f"1 of 11 hashes are not the recorded ones ({what})" in told
 
 
 @pytest.mark.parametrize("key", proof.INPUTS)
@@ -219,13 +222,14 @@ def test_figures_are_verified_with_the_weights_that_they_are_of(run: Path, capsy
     write_json(run / "eval/metrics.json", [LINE | {"adapter": 1.0}])
     assert verify.main(["--adapter", "kpi"]) == 1
     told = capsys.readouterr().out
-    assert "1 of 11 hashes are not the recorded ones (figures)\n  next: make eval ADAPTER=kpi" in told
+    assert "1 of 13 hashes are not the recorded ones (figures)\n  next: make eval ADAPTER=kpi" in told
 
 
-def test_damaged_weights_are_not_published(run: Path):
+@pytest.mark.parametrize(("file", "what"), [("adapter_model.safetensors", "weights"), ("adapter_config.json", "file")])
+def test_what_is_damaged_is_not_published(run: Path, file: str, what: str):
     evaluate(run)
-    (run / "adapter_model.safetensors").write_text("other", encoding="utf-8")
-    with pytest.raises(UserError, match=r"weights .* is not the recorded one"):
+    (run / file).write_text("other", encoding="utf-8")
+    with pytest.raises(UserError, match=rf"{what} .*{file} is not the recorded one"):
         publish.main(["--adapter", "kpi", "--push", "me/kpi"])
 
 

@@ -52,8 +52,10 @@ def of(what: str, path: Path, recorded: str) -> Check:
 
 
 def adapter_checks(run: Path, written: dict) -> Iterator[Check]:
-    """Weights, resolved config, fingerprint, and the data, template and code that it was trained with."""
+    """Weights, what is beside them, resolved config, fingerprint, and the data, template and code of the training."""
     yield of("weights", run / "adapter_model.safetensors", written["weights"])
+    for name, recorded in written.get("files", {}).items():
+        yield of("file", run / name, recorded)
     again = manifest.fingerprint({key: written[key] for key in INPUTS})
     yield Check("fingerprint", shown(run / manifest.NAME), written["fingerprint"], again)
     yield config_check(run, written)

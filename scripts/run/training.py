@@ -13,21 +13,16 @@ import yaml
 from scripts.config import adapter, profile
 from scripts.errors import UserError
 from scripts.files import sha256, write
-from scripts.model import base
+from scripts.model import base, strict
 from scripts.paths import shown
 from scripts.run import launch, manifest
 from scripts.run.launch import Machines
 from scripts.run.progress_file import COMPLETE, merged
 
+#: What a run keeps beside its weights and its template, which have hashes of their own in the manifest.
+BESIDE = ("adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 #: What Axolotl leaves in the work folder and a run keeps.
-KEPT = (
-    "adapter_config.json",
-    "adapter_model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
+KEPT = ("adapter_model.safetensors", "chat_template.jinja", *BESIDE)
 #: Bytes that a training of the embedded base writes at most: two checkpoints with optimizer state, and the run.
 ROOM = 1_000_000_000
 #: Seconds that the other machines wait for the first.
@@ -94,7 +89,7 @@ def resumable(work: Path) -> Path | None:
 
 def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[str]) -> None:
     """Proves that something was learned, then puts the run in its place whole; the manifest is written last."""
-    from scripts.model import adapterfolder, strict
+    from scripts.model import adapterfolder
     from scripts.run import curve
 
     steps = merged(work / "progress.jsonl")
@@ -147,6 +142,7 @@ def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict
         "adapter": run.name,
         "base": made_from["base"],
         "weights": sha256(made / "adapter_model.safetensors"),
+        "files": {name: sha256(made / name) for name in (*BESIDE, strict.NAME) if (made / name).exists()},
         "template": made_from["template"],
         "fingerprint": mark,
         "seed": made_from["config"].get("seed"),
