@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from scripts import train
+from scripts.config import profile
 from scripts.errors import UserError
 from scripts.model import base
 from scripts.paths import CODE, ROOT
@@ -232,10 +233,15 @@ def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
     assert (run / "eval/records.jsonl").read_text(encoding="utf-8") == "old" and not work.exists()
 
 
-def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(training, "ROOM", 10**18)
+@pytest.mark.parametrize(("chosen", "least", "most"), [("cpu", 1, 1), ("gpu", 12, 14)])
+def test_the_room_that_is_needed_grows_with_the_adapter(chosen: str, least: int, most: int):
+    """The attendant's: 32 bits of 268 million parameters and AdamW's two moments, three checkpoints and the run."""
+    assert least * 10**9 <= training.room(profile.resolve("unimed-attendant", chosen)) <= most * 10**9
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path):
     with pytest.raises(training.UserError, match="GB free, and a training writes up to"):
-        training.prepare(tmp_path / "work", "one")
+        training.prepare(tmp_path / "work", "one", 10**18)
 
 
 def test_a_step_that_ran_twice_counts_once(tmp_path: Path):

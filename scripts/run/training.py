@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from scripts.config import adapter, profile
+from scripts.cost import adapterfile, architecture
 from scripts.errors import UserError
 from scripts.files import sha256, write
 from scripts.model import base, strict
@@ -23,7 +24,7 @@ from scripts.run.progress_file import COMPLETE, merged
 BESIDE = ("adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 #: What Axolotl leaves in the work folder and a run keeps.
 KEPT = ("adapter_model.safetensors", "chat_template.jinja", *BESIDE)
-#: Bytes that a training of the embedded base writes at most: two checkpoints with optimizer state, and the run.
+#: Bytes that a training needs free at least, for its log, tokenised rows and a small adapter.
 ROOM = 1_000_000_000
 #: Seconds that the other machines wait for the first.
 PATIENCE = 120
@@ -33,7 +34,7 @@ def train(run: Path, made_from: dict, mark: str, offline: bool, machines: Machin
     """Trains into the work folder, resuming what is there from the same inputs, and moves the run into its place."""
     config = made_from["config"]
     work = profile.work_folder(run)
-    prepare(work, mark)
+    prepare(work, mark, room(config))
     start = resumable(work)
     # Axolotl's own file; the checkpoint to start from is no property of the run and stays out of its manifest.
     resolved = work / "config.yml"
@@ -62,15 +63,23 @@ def join(run: Path, mark: str, offline: bool, machines: Machines) -> None:
     launch.follow(arguments, offline, work / f"train-{machines.rank}.log", work / "progress.jsonl", machines.here)
 
 
-def prepare(work: Path, mark: str) -> None:
-    """An empty work folder, or the one that the same inputs left; UserError where the disk has no room."""
+def room(config: dict) -> int:
+    """Bytes that a training writes at most: checkpoints with AdamW's state, one more while it saves, and the run."""
+    found = architecture.of(config)
+    checkpoint = adapterfile.file_bytes(found, config) + 8 * adapterfile.trainable(found, config)
+    return max(ROOM, (config.get("save_total_limit", 2) + 2) * checkpoint)
+
+
+def prepare(work: Path, mark: str, needed: int = 0) -> None:
+    """An empty work folder, or the one that the same inputs left; UserError where less than `needed` bytes are free."""
     note = work / "fingerprint"
     if work.exists() and (not note.exists() or note.read_text(encoding="utf-8") != mark):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free
-    if free < ROOM:
-        raise UserError(f"{free / 1e9:.1f} GB free, and a training writes up to {ROOM / 1e9:.0f} GB", next="make room")
+    if free < needed:
+        told = f"{free / 1e9:.1f} GB free, and a training writes up to {needed / 1e9:.0f} GB"
+        raise UserError(told, next="make room")
     write(note, mark)
 
 
