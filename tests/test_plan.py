@@ -49,6 +49,14 @@ def test_steps_of_plain_batches_round_up_twice():
     assert not found.exact
 
 
+@pytest.mark.parametrize(("config", "processes"), [({}, 2), ({"use_ray": True, "ray_num_workers": 2}, 1)])
+def test_processes_share_a_step(config: dict, processes: int):
+    # 21 rows are 11 batches of 2, 6 for each of two processes, 2 steps of 4 of them; two epochs of that
+    found = steps.plan(PLAIN | config, rows(*[40] * 21), processes)
+    assert (found.steps, found.rows) == (4, 42)
+    assert found.how == "2 x 4 conversations a step on each of 2 processes, in random order"
+
+
 def test_rows_that_do_not_fit_are_dropped_and_said():
     found = steps.plan(PLAIN | {"num_epochs": 1}, rows(1, 2, 100, 101))
     assert (found.dropped, found.tokens) == (2, 102)

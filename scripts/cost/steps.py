@@ -43,12 +43,14 @@ class Steps:
         return 1 - self.tokens / self.slots if self.slots else 0.0
 
 
-def plan(config: dict, rows: Rows) -> Steps:
-    """What training under this config does with these rows."""
+def plan(config: dict, rows: Rows, processes: int = 1) -> Steps:
+    """What training under this config does with these rows, on so many processes unless Ray starts its own number."""
     lengths, trained, dropped = taken(config, rows)
     if not lengths:
         return Steps("nothing to train", 0, 0, 0, 0, 0, 0, dropped, 0, frozenset(), 0, rows.exact)
-    accumulate = config["gradient_accumulation_steps"]
+    processes = config.get("ray_num_workers", processes)
+    # A batch of each process is a part of the same step.
+    accumulate = config["gradient_accumulation_steps"] * processes
     first = epoch(config, lengths, 0)
     an_epoch = max(1, math.ceil(len(first) / accumulate))
     steps = math.ceil(config["num_epochs"] * an_epoch)
@@ -58,7 +60,7 @@ def plan(config: dict, rows: Rows) -> Steps:
     made = list(run(config, lengths, first, steps, accumulate))
     widths = [slots(config, [lengths[row] for row in batch]) for batch in made]
     return Steps(
-        how=how(config),
+        how=how(config, processes),
         steps=steps,
         epochs=steps / an_epoch,
         tokens=sum(lengths[row] for batch in made for row in batch),
@@ -71,7 +73,7 @@ def plan(config: dict, rows: Rows) -> Steps:
             (each, each // (1 if packing else len(batch))) for each, batch in zip(widths, made, strict=True)
         ),
         widest_trained=max(sum(trained[row] for row in batch) for batch in made),
-        exact=rows.exact and "batch_tokens" in config and not config.get("val_set_size"),
+        exact=rows.exact and "batch_tokens" in config and not config.get("val_set_size") and processes == 1,
     )
 
 
@@ -140,13 +142,14 @@ def slots(config: dict, lengths: Sequence[int]) -> int:
     return len(lengths) * multiple * math.ceil(max(lengths) / multiple)
 
 
-def how(config: dict) -> str:
+def how(config: dict, processes: int = 1) -> str:
     """How rows share a step, in words."""
     size, accumulate = config["micro_batch_size"], config["gradient_accumulation_steps"]
     times = f" x {accumulate}" if accumulate > 1 else ""
+    step = f"a step on each of {processes} processes" if processes > 1 else "a step"
     if "batch_tokens" in config:
-        return f"at most {config['batch_tokens']} slots{times} a step, rows of like length together"
+        return f"at most {config['batch_tokens']} slots{times} {step}, rows of like length together"
     if config.get("sample_packing"):
-        return f"packed into {size * config['sequence_len']:,} slots{times} a step"
+        return f"packed into {size * config['sequence_len']:,} slots{times} {step}"
     grouped = ", rows of like length together" if config.get("group_by_length") else ", in random order"
-    return f"{size}{times} conversations a step{grouped}"
+    return f"{size}{times} conversations {step}{grouped}"
