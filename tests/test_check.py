@@ -146,7 +146,7 @@ def test_rows_are_looked_at(copy):
     found = check(copy, ADAPTER="kpi").stdout
     assert "datasets/kpi/train.jsonl:2:" in found
     assert re.search(
-        r"datasets/kpi/train.jsonl:3: \$\.messages: about \d+ tokens, and sequence_len is 2048: Axolotl would drop the row",
+        r"datasets/kpi/train.jsonl:3: \$\.messages: about \d+ tokens, and sequence_len is 1024: Axolotl would drop the row",
         found,
     )
     assert "train.jsonl:1:" not in found

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from scripts.config import adapter, profile, schema
+from scripts.cost import tokens
 from scripts.paths import CODE, ROOT
 
 ADAPTERS = adapter.names()
@@ -90,9 +91,9 @@ def test_rank_rate_and_batch_mean_the_same(name: str, chosen: str):
     if not config.get("sample_packing"):
         assert units == wanted, "conversations a step"
         return
-    counts = json.loads((adapter.data_of(name) / "data.lock.json").read_text(encoding="utf-8"))["train"]
-    held = units * config["sequence_len"] * counts["rows"] / counts["tokens"]
-    assert wanted / 2 <= held <= wanted * 3, f"a pack holds {held:.0f} conversations; the YAML says {wanted} a step"
+    mean = tokens.from_lock(name).lengths[0]  # the template's own tokens counted
+    held = units * config["sequence_len"] / mean
+    assert 0.75 * wanted <= held <= 1.5 * wanted, f"a pack holds {held:.0f} conversations, not about {wanted}"
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
