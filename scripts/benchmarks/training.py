@@ -1,4 +1,4 @@
-"""The same rows trained three ways: by the profile in use, by stock Axolotl settings, by the guide's plain script."""
+"""The same rows trained three ways: by the cpu profile, by stock Axolotl settings, by the guide's plain script."""
 
 import json
 import random
