@@ -1,11 +1,14 @@
 """Measures this machine: matrix products, training, evaluation, serving, checking; production sizes where it has a GPU.
 
-Writes outputs/bench/: bench.md, bench.json, bench.png. A part that is not asked for keeps its last figures.
+Writes outputs/bench/: bench.md, bench.json, bench.png, after each part. A part that is not asked for, or that fails,
+keeps its last figures.
 Run as: make bench [PART=train|eval|serve|check|gpu] [ADAPTER=kpi] [ROWS=400] / python -m scripts.bench --part check
 """
 
 import shutil
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from scripts.arguments import add, number, parser
 from scripts.config import adapter, profile
@@ -18,7 +21,7 @@ ROWS, ALONE, STEPS = 400, 10, 20
 
 
 def main(argv: Sequence[str]) -> None:
-    """Measures what is asked for, or all that fits the machine."""
+    """Measures what is asked for, or all that fits the machine; UserError at the end where a part failed."""
     options = parser(__doc__)
     add(options, "PART", "train, eval, serve, check or gpu (default: all that fits)")
     add(options, "ADAPTER", "whose config and rows", "schema")
@@ -26,11 +29,17 @@ def main(argv: Sequence[str]) -> None:
     arguments = options.parse_args(argv)
     parts = asked(arguments.part)
     rows = number("ROWS", arguments.rows, 20, 1_000_000)
-    measured = measure(parts, adapter.find(arguments.adapter), rows)
     from scripts.benchmarks import table
 
-    print(f"\n{(report := table.publish(OUTPUTS / 'bench', measured)).read_text(encoding='utf-8')}")
-    print(f"{shown(report)}, bench.json and bench.png\nnext: make plan, which reckons with what was measured")
+    failed = {}
+    for part, found in measure(parts, adapter.find(arguments.adapter), rows):
+        report = table.publish(OUTPUTS / "bench", part, found)
+        failed |= {part: found["failed"]} if "failed" in found else {}
+    print(f"\n{report.read_text(encoding='utf-8')}\n{shown(report)}, bench.json and bench.png")
+    if failed:
+        told = "\n".join(f"{part}: {why}" for part, why in failed.items())
+        raise UserError(told, next=f"mend that, then make bench PART={next(iter(failed)).split()[0]}")
+    print("next: make plan, which reckons with what was measured")
 
 
 def asked(part: str) -> list[str]:
@@ -52,35 +61,47 @@ def fits(part: str) -> bool:
     return part != "gpu" or profile.cuda()
 
 
-def measure(parts: Sequence[str], name: str, rows: int) -> dict:
-    """Figures by part. The peak comes first and only where something is held against it."""
-    from scripts.benchmarks import checking, machine
+def measure(parts: Sequence[str], name: str, rows: int) -> Iterator[tuple[str, dict]]:
+    """Each part's figures as soon as they are there; of one that fails, why, and the others still run."""
+    from scripts.benchmarks import machine
 
-    found: dict = {"machine": machine.described()}
-    if {"train", "gpu"} & set(parts):
+    here = machine.described()
+    if {"train", "gpu"} & set(parts):  # the peak comes first, and only where something is held against it
         print("machine: matrix products", flush=True)
-        found["machine"] |= {"gflops": (peaks := machine.peaks())}
+        here |= {"gflops": machine.peaks()}
+    for part, run in runs(parts, name, rows, here.get("gflops", {})):
+        try:
+            found = run()
+        except Exception as error:  # whatever it is: hours of other parts must not be lost to it
+            if not isinstance(error, UserError):
+                traceback.print_exc()
+            found = {"failed": f"{error}".splitlines()[0] if f"{error}" else type(error).__name__}
+        yield part, {"machine": here} | found
+
+
+def runs(parts: Sequence[str], name: str, rows: int, peaks: dict) -> Iterator[tuple[str, Callable[[], dict]]]:
+    """Each part with what measures it, quick ones first."""
     if "check" in parts:
-        found["check"] = checking.measure()
+        from scripts.benchmarks import checking
+
+        yield "check", checking.measure
     if "eval" in parts:
         from scripts.benchmarks import evaluation
 
-        found["eval"] = evaluation.measure(name, rows // 8, ALONE)
+        yield "eval", partial(evaluation.measure, name, rows // 8, ALONE)
     if "serve" in parts:
         from scripts.benchmarks import serving
 
-        found["serve"] = serving.measure()
+        yield "serve", serving.measure
     if "train" in parts:
         from scripts.benchmarks import training
 
-        found["train"] = training.measure(name, rows, peaks)
+        yield "train", partial(training.measure, name, rows, peaks)
     if "gpu" in parts:
         from scripts.benchmarks import production
 
-        found |= {
-            f"gpu {each}": production.measure(each, max(rows // STEPS, 5)) for each in ("kpi", "unimed-attendant")
-        }
-    return found
+        for each in ("kpi", "unimed-attendant"):
+            yield f"gpu {each}", partial(production.measure, each, max(rows // STEPS, 5))
 
 
 if __name__ == "__main__":

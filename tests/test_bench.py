@@ -9,6 +9,7 @@ import yaml
 
 from scripts import bench
 from scripts.benchmarks import table, work
+from scripts.config import profile
 from scripts.errors import UserError
 from scripts.paths import CONFIGS
 
@@ -75,13 +76,59 @@ def test_what_can_not_be_measured_is_said(arguments, reason, monkeypatch):
         bench.main(arguments)
 
 
+MACHINE = {"cpu": "A CPU", "cores": 2, "torch": "2.13.0"}
+WAYS = {"ours": {"trained_tokens_per_second": 200.0}, "stock Axolotl": {"trained_tokens_per_second": 50.0}}
+
+
 def test_the_report_names_the_machine_and_keeps_other_parts(tmp_path: Path):
-    machine = {"cpu": "A CPU", "cores": 2, "torch": "2.13.0"}
-    ways = {"ours": {"trained_tokens_per_second": 200.0}, "stock Axolotl": {"trained_tokens_per_second": 50.0}}
-    table.publish(tmp_path, {"machine": machine, "train": {"ways": ways, "base": "toy"}})
-    text = table.publish(tmp_path, {"check": {"seconds": 1.5}}).read_text(encoding="utf-8")
+    peaks = {"gflops": {"float32": 150.0}}
+    table.publish(tmp_path, "train", {"machine": MACHINE | peaks, "ways": WAYS, "base": "toy"})
+    later = MACHINE | {"torch": "2.14.0"}
+    text = table.publish(tmp_path, "check", {"machine": later, "seconds": 1.5}).read_text(encoding="utf-8")
     assert "A CPU, 2 cores" in text and "| seconds | 1.5 |" in text and "| stock Axolotl | 50.0 |" in text
+    assert "| peak float32, GFLOP/s | 150.0 |" in text, "what the shares of training refer to"
     assert (tmp_path / "bench.png").stat().st_size > 5_000
+
+
+def test_figures_of_another_machine_leave_the_report(tmp_path: Path, capsys):
+    table.publish(tmp_path, "train", {"machine": MACHINE, "ways": WAYS})
+    table.publish(tmp_path, "check", {"machine": MACHINE | {"gpu": "A GPU"}, "seconds": 1.5})
+    assert [*json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))] == ["check"]
+    assert "measured on another machine, and left out now: train" in capsys.readouterr().out
+
+
+def test_a_part_that_fails_is_named_and_nothing_is_lost(tmp_path: Path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    from scripts.benchmarks import machine
+
+    def fails():
+        assert "seconds" in (tmp_path / "bench/bench.md").read_text(encoding="utf-8"), "published before this one"
+        raise RuntimeError("CUDA out of memory\nand more")
+
+    def refused():
+        raise UserError("no weights")
+
+    parts = {"check": lambda: {"seconds": 1.5}, "eval": fails, "serve": refused, "train": lambda: {"ways": WAYS}}
+    monkeypatch.setattr(bench, "OUTPUTS", tmp_path)
+    monkeypatch.setattr(bench, "runs", lambda *_: iter(parts.items()))
+    table.publish(tmp_path / "bench", "eval", {"machine": machine.described(), "times_faster": 13.0})
+    with pytest.raises(UserError, match=r"eval: CUDA out of memory\nserve: no weights\nnext: .* make bench PART=eval"):
+        bench.main(["--part", "check"])
+    told = json.loads((tmp_path / "bench/bench.json").read_text(encoding="utf-8"))
+    assert told["eval"]["failed"] == "CUDA out of memory" and told["eval"]["times_faster"] == 13.0
+    assert told["serve"]["failed"] == "no weights" and told["train"]["ways"] == WAYS
+    assert "| failed | no weights |" in (tmp_path / "bench/bench.md").read_text(encoding="utf-8")
+    assert "Traceback" in capsys.readouterr().err, "what is no user's mistake keeps its traceback"
+
+
+def test_answers_are_measured_on_a_gpu_without_weights(monkeypatch, base_folder: Path):
+    """The device is pretended: only which base is taken is looked at."""
+    pytest.importorskip("torch")
+    from scripts.benchmarks import evaluation
+
+    monkeypatch.setattr(profile, "cuda", lambda: True)
+    monkeypatch.setattr(evaluation, "Generator", lambda folder: folder)
+    assert evaluation.model_of("kpi") == (base_folder, "base")
 
 
 def test_a_random_base_in_4_bits_loads_as_bitsandbytes_stores_one(tmp_path: Path, base_folder: Path):

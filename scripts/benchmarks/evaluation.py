@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -29,11 +28,11 @@ def measure(name: str, grid: int, single: int) -> dict:
 
 
 def model_of(name: str) -> tuple[Generator, str]:
-    """The adapter where it is trained, else the base alone."""
+    """The adapter where it is trained, else the embedded base alone: a GPU's own may have no weights here."""
     from scripts.config import profile
 
     run = profile.run_folder(name)
-    return (of_run(run), run.name) if manifest.read(run) else (Generator(ready.base_folder()), BASE)
+    return (of_run(run), run.name) if manifest.read(run) else (Generator(ready.base_folder("cpu")), BASE)
 
 
 @torch.inference_mode()
@@ -66,8 +65,3 @@ def figures(
         "n": len(batched),
         "n_alone": len(alone),
     }
-
-
-def folder() -> Path:
-    """Where the base is."""
-    return ready.base_folder()

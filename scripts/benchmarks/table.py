@@ -7,32 +7,48 @@ from scripts.files import write, write_json
 from scripts.score.modelcard import table
 
 BETTER = ("trained_tokens_per_second", "batched_tokens_per_second", "one_by_one_tokens_per_second", "tokens_per_second")
+#: Told otherwise than as a row.
+HIDDEN = ("machine", "ways", "variants")
 
 
-def publish(folder: Path, measured: dict) -> Path:
-    """bench.json, bench.md and bench.png; parts that were not measured now stay as they were."""
+def publish(folder: Path, name: str, part: dict) -> Path:
+    """bench.json, bench.md and bench.png with this part in it; the others stay unless another machine measured them.
+
+    A part that failed says so beside its last figures.
+    """
     file = folder / "bench.json"
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    whole = {**before, **measured}
+    kept = {key: each for key, each in before.items() if machine(each) == machine(part)}
+    if others := [key for key in before if key not in kept]:
+        print(f"measured on another machine, and left out now: {', '.join(others)}", flush=True)
+    if "failed" in part:
+        part = part | kept.get(name, {}) | {"failed": part["failed"]}
+    whole = kept | {name: part}
     write_json(file, whole)
-    write(folder / "bench.md", markdown(whole))
+    write(folder / "bench.md", markdown(whole, title(part)))
     if found := bars(whole):
-        draw(found, folder / "bench.png", title(whole))
+        draw(found, folder / "bench.png", title(part))
     return folder / "bench.md"
 
 
-def title(whole: dict) -> str:
-    """The machine in one line."""
-    told = whole.get("machine", {})
-    return f"{told.get('gpu') or told.get('cpu', '?')}, {told.get('cores', '?')} cores, torch {told.get('torch', '?')}"
+def machine(part: dict) -> str:
+    """What a part was measured on, in words; of the file's earlier form, which did not say so, none."""
+    told = part.get("machine", {})
+    return f"{told.get('gpu') or told.get('cpu', '?')}, {told.get('cores', '?')} cores"
 
 
-def markdown(whole: dict) -> str:
+def title(part: dict) -> str:
+    """The machine and its torch in one line."""
+    return f"{machine(part)}, torch {part.get('machine', {}).get('torch', '?')}"
+
+
+def markdown(whole: dict, heading: str) -> str:
     """One table a part."""
-    parts = ["# Measured", title(whole)]
+    parts = ["# Measured", heading]
     for name, part in whole.items():
-        grid = part.get("ways") or part.get("variants") if isinstance(part, dict) else None
-        rest = {key: value for key, value in part.items() if key not in ("ways", "variants")}
+        grid = part.get("ways") or part.get("variants")
+        rest = {key: value for key, value in part.items() if key not in HIDDEN}
+        rest |= {f"peak {kind}, GFLOP/s": peak for kind, peak in part.get("machine", {}).get("gflops", {}).items()}
         parts += [f"## {name}", table(("what", "value"), list(rest.items()))]
         if grid:
             keys = list(dict.fromkeys(key for each in grid.values() for key in each))
