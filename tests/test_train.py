@@ -159,10 +159,16 @@ def complete(run: Path) -> None:
     assert set(expected.split()) <= {each.name for each in run.iterdir()}
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["metrics"]["steps"] == 6 and manifest["metrics"]["loss"] < manifest["metrics"]["first_loss"]
+    assert manifest["metrics"]["wrapper"] > 1 and manifest["metrics"]["wall"] > manifest["metrics"]["seconds"]
     assert manifest["data"]["files"][0]["path"] == "datasets/toy/rows.jsonl"
     assert [each["step"] for each in merged(run / "progress.jsonl")] == [1, 2, 3, 4, 5, 6]
     config = yaml.safe_load((run / "config.yml").read_text(encoding="utf-8"))
     assert config["lora_r"] == 32 and config["base_model"].endswith("/base") and "resume_from_checkpoint" not in config
+
+
+def test_the_wrapper_is_what_the_whole_verb_takes_beside_the_launch():
+    found = training.wall(launched=0.5)
+    assert found["wall"] > 0 and found["wrapper"] == pytest.approx(found["wall"] / 0.5, rel=0.1)
 
 
 def test_only_marked_checkpoints_are_resumed_from(tmp_path: Path):

@@ -80,6 +80,15 @@ def commit() -> dict:
     return {"commit": head.stdout.strip(), "dirty": bool(changed.stdout.strip())}
 
 
+def gpu() -> str:
+    """The first GPU's own name; empty where there is none."""
+    asked = ["nvidia-smi", "--id=0", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def is_current(run: Path, mark: str) -> bool:
     """Whether the run is complete, was made from exactly these inputs, and its weights are still the same."""
     written = read(run)

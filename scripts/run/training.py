@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import yaml
 
 from scripts.config import adapter, profile
@@ -44,8 +45,9 @@ def train(run: Path, made_from: dict, mark: str, offline: bool, machines: Machin
         print(f"resuming from {start.name}", flush=True)
     arguments = launch.command(resolved, machines, cpu=not profile.cuda())
     processes = config.get("ray_num_workers", machines.here)  # Ray, and not accelerate, starts them
+    began = time.time()
     launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl", processes)
-    finish(run, work, made_from, mark, arguments)
+    finish(run, work, made_from, mark, arguments, time.time() - began)
 
 
 def join(run: Path, mark: str, offline: bool, machines: Machines) -> None:
@@ -96,7 +98,7 @@ def resumable(work: Path) -> Path | None:
     return whole[-1] if whole else None
 
 
-def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[str]) -> None:
+def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[str], launched: float) -> None:
     """Proves that something was learned, then puts the run in its place whole; the manifest is written last."""
     from scripts.model import adapterfolder
     from scripts.run import curve
@@ -118,7 +120,8 @@ def finish(run: Path, work: Path, made_from: dict, mark: str, arguments: list[st
         if (last := run / "eval" / "records.jsonl").exists():  # the next evaluation compares with it
             (made / "eval").mkdir()
             shutil.copyfile(last, made / "eval" / last.name)
-        written = describe(run, made, made_from, mark, steps, arguments)
+        written = describe(run, made, made_from, mark, steps, arguments) | {"gpu": manifest.gpu()}
+        written["metrics"] |= wall(launched)
         write(made / manifest.NAME, json.dumps(written, ensure_ascii=False, indent=2) + "\n")
 
     adapterfolder.build(run, fill)
@@ -162,6 +165,12 @@ def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict
         "metrics": figures,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def wall(launched: float) -> dict[str, float]:
+    """Seconds since this process began (not of what was stopped before), and how many times those of the launch."""
+    whole = time.time() - psutil.Process().create_time()
+    return {"wall": round(whole, 1), "wrapper": round(whole / launched, 3)}
 
 
 def base_untouched(config: dict) -> None:
