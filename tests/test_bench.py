@@ -1,17 +1,19 @@
 """make bench: the arithmetic of shares, what may be asked for, the report; and the GPU part on a small size."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 import small_bases
 import yaml
+from toybase import write_adapter, write_base
 
 from scripts import bench
 from scripts.benchmarks import table, work
 from scripts.config import profile
 from scripts.errors import UserError
-from scripts.paths import CONFIGS
+from scripts.paths import CONFIGS, TEMPLATES
 
 SMALL = {
     "architectures": ["Qwen2ForCausalLM"],
@@ -149,24 +151,109 @@ def test_a_random_base_in_4_bits_loads_as_bitsandbytes_stores_one(tmp_path: Path
     assert "quantization_config" not in json.loads((made / "config.json").read_text(encoding="utf-8"))
 
 
+def test_rows_set_aside_are_the_same_each_time_and_are_not_trained_on(tmp_path: Path):
+    pytest.importorskip("torch")
+    from scripts.benchmarks import heldout
+
+    lines = small_bases.rows("kpi", 80)
+    held = heldout.aside(lines, tmp_path / "rows.jsonl", 20)
+    trained = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(held) == 10 and len(trained) == 20 and held == heldout.aside(lines, tmp_path / "all.jsonl")
+    assert not [row for row in held if row in [json.loads(line)["messages"] for line in trained]]
+
+
+def test_held_out_loss_is_each_adapter_s_over_its_last_answers(tmp_path: Path):
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from scripts.benchmarks import heldout
+
+    base = write_base(tmp_path / "base")
+    ways = {name: (write_adapter(tmp_path / name, base, 1), TEMPLATES / "chatml.jinja") for name in ("one", "same")}
+    ways["other"] = (write_adapter(tmp_path / "other", base, 2), TEMPLATES / "chatml.jinja")
+    rows = [
+        [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]
+        for asked, told in (("oi", "olá"), ("e agora", "nada"))
+    ]
+    found = heldout.losses(base, ways, rows)
+    assert found["one"] == found["same"] != found["other"]
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
+    open_, whole = "<|im_start|>user\noi<|im_end|>\n<|im_start|>assistant\n", "olá<|im_end|>"
+    asked, answer = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (open_, whole))
+    labels = torch.tensor([[-100] * len(asked) + answer])
+    by_hand = model(input_ids=torch.tensor([asked + answer]), labels=labels).loss
+    assert heldout.loss(model, tokenizer, rows[:1]) == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_every_line_of_the_gpu_profile_has_a_variant_without_it():
+    pytest.importorskip("torch")
+    from scripts.benchmarks import production
+
+    profile_of = yaml.safe_load((CONFIGS / "profiles/gpu.yml").read_text(encoding="utf-8"))
+    changed = {key for change in production.VARIANTS.values() for key in change if change[key] != profile_of[key]}
+    assert changed | {"gradient_accumulation_steps"} == set(profile_of)
+
+
+@pytest.mark.parametrize(
+    ("change", "loss", "counts"),
+    [({}, 2.009, True), ({}, 2.011, False), ({"trained": 900}, 2.0, False), ({"learned": False}, 2.0, False)],
+)
+def test_a_variant_counts_where_it_learned_what_the_profile_learned(change, loss, counts):
+    pytest.importorskip("torch")
+    from scripts.benchmarks import production
+
+    ran = {"tokens": 2000, "trained": 1000, "seconds": 2.0, "learned": True}
+    found = {"profile": dict(ran), "no tf32": ran | change, "compiled": {"failed": "why"}}
+    size = work.Size(body=100, head=10, lora=1)
+    judged = production.judged(found, {"profile": 2.0, "no tf32": loss}, size, {})
+    assert judged["profile"]["counts"] and judged["no tf32"]["counts"] is counts
+    assert judged["compiled"] == {"failed": "why"} and judged["profile"]["tokens_per_second"] == 1000.0
+    alone = production.judged({"profile": {"failed": "why"}, "no tf32": dict(ran)}, {"no tf32": 2.0}, size, {})
+    assert alone["no tf32"]["counts"] is False, "there is nothing to hold it against"
+
+
+@pytest.mark.parametrize(("loss", "counts"), [(1.2, True), (2.01, True), (2.02, False)])
+def test_our_speed_on_a_cpu_counts_where_held_out_answers_are_as_likely(loss, counts, base_folder: Path):
+    pytest.importorskip("torch")
+    from scripts.benchmarks import training
+
+    ran = {"tokens": 2000, "trained": 1000, "seconds": 2.0, "learned": True}
+    ways = {"ours": ran | {"held_out_loss": loss}, "stock Axolotl": ran | {"held_out_loss": 2.0}}
+    config = {"base_model": str(base_folder), "lora_r": 8}
+    assert training.compared(ways, config, {"float32": 100.0})["ways"]["ours"]["counts"] is counts
+
+
+def test_memory_that_was_held_before_a_training_does_not_count(monkeypatch):
+    pytest.importorskip("torch")
+    from scripts.benchmarks import memory
+
+    held = iter([3e9, 8e9])
+    monkeypatch.setattr(memory, "LOOK", 0.01)
+    monkeypatch.setattr(memory, "in_children", lambda: next(held, 5e9))
+    monkeypatch.setattr(memory.profile, "cuda", lambda: False)
+    with memory.Watch() as watch:
+        time.sleep(0.2)
+    assert watch.most == 5.0
+
+
 @pytest.mark.slow
 def test_the_gpu_part_runs_on_a_small_size_without_a_gpu(tmp_path: Path, monkeypatch, base_folder: Path):
     """The same code: random base, gpu profile, variants; without what a CPU lacks, and with fewer variants."""
     from scripts.benchmarks import production
 
     name = "unimed-attendant"
-    data = tmp_path / "rows.jsonl"
-    data.write_text("".join(small_bases.rows(name)), encoding="utf-8")
-    monkeypatch.setattr(production, "rows", lambda _: data)
+    monkeypatch.setattr(production.training, "lines", small_bases.rows)
     monkeypatch.setattr(production, "OUTPUTS", tmp_path)
     monkeypatch.setattr(production.training, "OUTPUTS", tmp_path)
-    monkeypatch.setattr(
-        production, "VARIANTS", {key: production.VARIANTS[key] for key in ("profile", "unpacked, 2 rows")}
-    )
+    some = ("profile", "unpacked, 2 rows", "no sdpa_varlen")
+    monkeypatch.setattr(production, "VARIANTS", {key: production.VARIANTS[key] for key in some})
     lacking = {**small_bases.CPU, "optimizer": "adamw_torch", "chunked_cross_entropy": None, "sequence_len": 512}
     found = production.measure(name, 3, lacking, SMALL)["variants"]
     assert found["profile"]["counts"] and found["profile"]["steps"] == 3
     assert found["profile"]["padding"] < found["unpacked, 2 rows"]["padding"]
     assert found["profile"]["tokens"] > 4 * found["unpacked, 2 rows"]["tokens"]
+    masked = found["no sdpa_varlen"]
+    assert masked["counts"] and masked["trained"] == found["profile"]["trained"] and masked["loss_apart"] <= 0.005
+    assert found["unpacked, 2 rows"]["held_out_loss"] != masked["held_out_loss"]
     config = yaml.safe_load((tmp_path / "bench/work/profile/config.yml").read_text(encoding="utf-8"))
     assert config["sample_packing"] is True and config["sdpa_varlen"] is True and config["lora_r"] == 32

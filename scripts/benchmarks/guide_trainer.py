@@ -1,8 +1,8 @@
 """The guide's section 3.2 as a baseline: transformers' plain Trainer, one pass over the rows.
 
 Changed is only what keeps it from running as written: rows are rendered and tokenised (it passes them raw), fp16 and
-4 bits are left to a GPU, arguments that transformers has renamed have their new names, and nothing is saved.
-Run as: python -m scripts.benchmarks.guide_trainer BASE ROWS TEMPLATE OUT
+4 bits are left to a GPU, arguments that transformers has renamed have their new names, and no checkpoint is saved.
+Run as: python -m scripts.benchmarks.guide_trainer BASE ROWS TEMPLATE OUT ADAPTER
 """
 
 import sys
@@ -31,8 +31,8 @@ LORA = LoraConfig(
 
 
 def main(argv: Sequence[str]) -> None:
-    """Trains and writes seconds, tokens and slots."""
-    base, rows, template, out = argv
+    """Trains; writes seconds, tokens and slots, and the adapter."""
+    base, rows, template, out, adapter = argv
     tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
     model = get_peft_model(loaded(base), LORA)
@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
     began = time.monotonic()
     done = trainer.train()
     seconds = round(time.monotonic() - began, 2)
+    model.save_pretrained(adapter)
     padding = round(1 - meter.tokens / meter.slots, 4)
     counted = {"tokens": meter.tokens, "slots": meter.slots, "seconds": seconds, "padding": padding}
     write_json(Path(out), counted | {"steps": done.global_step, "loss": done.training_loss})

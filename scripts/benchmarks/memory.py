@@ -1,10 +1,14 @@
-"""The most memory that a training held while it was watched: of the first GPU, else of the processes under this one."""
+"""The most memory that a training held while it was watched: of the first GPU, else of the processes under this one.
+
+What was held before, by this process or others, does not count.
+"""
 
 import subprocess
 import threading
 from types import TracebackType
 
 import psutil
+import torch
 
 from scripts.config import profile
 
@@ -16,17 +20,19 @@ class Watch:
     """A context; `most` is in GB (10^9 bytes)."""
 
     def __init__(self):
-        self.most, self.ended = 0.0, threading.Event()
+        self.most, self.before, self.ended = 0.0, 0.0, threading.Event()
         self.held = on_gpu if profile.cuda() else in_children
 
     def __enter__(self) -> "Watch":
+        torch.cuda.empty_cache()  # what this process no longer uses is free for the training
+        self.before = self.held()
         threading.Thread(target=self.look, daemon=True).start()
         return self
 
     def look(self) -> None:
         """Asks twice a second."""
         while not self.ended.wait(LOOK):
-            self.most = max(self.most, round(self.held() / 1e9, 2))
+            self.most = max(self.most, round((self.held() - self.before) / 1e9, 2))
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.ended.set()

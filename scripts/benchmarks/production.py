@@ -1,27 +1,30 @@
 """The production sizes on a GPU without their weights: each line of the gpu profile, on and off, through Axolotl.
 
-Every variant trains the same rows from the same seed. It counts only where gradients are not zero and its loss is
-within half a per cent of the profile's own after as many tokens.
+Every variant trains the same rows from the same seed. It counts only where its gradients and adapter are not zero, a
+step trains as many tokens as the profile's, and the loss over held-out rows is within half a per cent of the profile's.
 """
 
 import importlib.util
 import json
 from pathlib import Path
 
-from scripts.benchmarks import machine, randombase, training, work
+from scripts.benchmarks import heldout, machine, randombase, training, work
 from scripts.config import adapter, profile, yamlfile
 from scripts.errors import UserError
 from scripts.paths import CONFIGS, OUTPUTS, PROFILES, ROOT, shown
 from scripts.run import ready
 
-#: What is changed of the profile; None removes a key. Packing is compared at rows enough for the steps.
-UNPACKED = {"sample_packing": None, "sdpa_varlen": None, "micro_batch_size": 2, "gradient_accumulation_steps": 1}
+#: The baseline of packing, whose steps hold less.
+UNPACKED = "unpacked, 2 rows"
+#: What is changed of the profile; None removes a key.
 VARIANTS: dict[str, dict] = {
     "profile": {},
-    "unpacked, 2 rows": UNPACKED,
+    UNPACKED: {"sample_packing": None, "sdpa_varlen": None, "micro_batch_size": 2, "gradient_accumulation_steps": 1},
+    "no sdpa_varlen": {"sdpa_varlen": None},
     "no LoRA kernels": {"lora_mlp_kernel": False, "lora_qkv_kernel": False, "lora_o_kernel": False},
     "no chunked loss": {"chunked_cross_entropy": None},
     "32-bit optimizer": {"optimizer": "adamw_torch_fused"},
+    "no tf32": {"tf32": False},
     "no checkpointing": {"gradient_checkpointing": False},
     "compiled": {"torch_compile": True},
     "flash-attn": {"attn_implementation": "flash_attention_2", "sdpa_varlen": None},
@@ -36,13 +39,16 @@ def measure(name: str, steps: int, lacking: dict | None = None, architecture: di
     config = whole(name) | (lacking or {})
     numbers = architecture or architecture_of(name)
     bits = 4 if config.get("load_in_4bit") else 16
-    base = build(name, numbers, bits)
-    data = rows(name)
+    base, data = build(name, numbers, bits), OUTPUTS / "bench" / "work" / f"{name}.jsonl"
+    held = heldout.aside(training.lines(name), data)
     config |= {"base_model": shown(base), "max_steps": steps, "save_strategy": "no", "save_steps": None}
     config["datasets"] = [{**config["datasets"][0], "path": shown(data)}]
     found = {label: ran(label, config | change) for label, change in VARIANTS.items() if possible(change)}
+    own = ROOT / config["chat_template_jinja"]
+    made = {label: (training.folder_of(label), own) for label, each in found.items() if "failed" not in each}
+    losses = heldout.losses(base, made, held)
     size = work.size(numbers, config["lora_r"])
-    return {"adapter": name, "bits": bits, "steps": steps, "variants": judged(found, size, config)}
+    return {"adapter": name, "bits": bits, "steps": steps, "variants": judged(found, losses, size, config)}
 
 
 def whole(name: str) -> dict:
@@ -69,41 +75,32 @@ def build(name: str, numbers: dict, bits: int) -> Path:
     return randombase.make(numbers, ready.base_folder("cpu"), target, bits, where, dtype)
 
 
-def rows(name: str) -> Path:
-    """The adapter's own training rows."""
-    file = ROOT / adapter.load(name)["datasets"][0]["path"]
-    if not file.exists():
-        raise UserError(f"{shown(file)}: no such file", next=f"make dataset ADAPTER={name}")
-    return file
-
-
 def possible(change: dict) -> bool:
     """Whether what the variant needs is installed."""
     return "flash" not in str(change.get("attn_implementation")) or importlib.util.find_spec("flash_attn") is not None
 
 
 def ran(label: str, config: dict) -> dict:
-    """One variant; one that fails says why and does not stop the others."""
+    """One variant without its first step, which compiles kernels; one that fails says why and stops no other."""
     try:
-        return training.axolotl(label.replace(" ", "-").replace(",", ""), config)
+        return training.axolotl(label, config, skipped=1)
     except UserError as error:
         return {"failed": str(error).splitlines()[0]}
 
 
-def judged(found: dict[str, dict], size: work.Size, config: dict) -> dict[str, dict]:
-    """Speeds, the ratio to the unpacked one, and whether each variant learned what the profile learned."""
-    own = found["profile"]
-    for label, each in found.items():
-        if "failed" in each:
-            continue
+def judged(found: dict[str, dict], losses: dict[str, float], size: work.Size, config: dict) -> dict[str, dict]:
+    """Speeds, and whether each variant learned what the profile learned; `losses` are those over held-out rows."""
+    own, wanted = found["profile"], losses.get("profile")
+    for label, loss in losses.items():
+        each, again = found[label], bool((config | VARIANTS[label]).get("gradient_checkpointing"))
         each["tokens_per_second"] = round(each["tokens"] / each["seconds"], 1)
-        each["tflops_per_second"] = round(
-            work.flops(size, each["tokens"], each["trained"], bool(config.get("gradient_checkpointing")))
-            / each["seconds"]
-            / 1e12,
-            2,
-        )
-        comparable = label != "unpacked, 2 rows" and "loss" in own
-        each["loss_apart"] = round(abs(each["loss"] / own["loss"] - 1), 4) if comparable else None
-        each["counts"] = each["learned"] and (each["loss_apart"] is None or each["loss_apart"] <= 0.005)
+        flops = work.flops(size, each["tokens"], each["trained"], again)
+        each["tflops_per_second"] = round(flops / each["seconds"] / 1e12, 2)
+        each["held_out_loss"] = loss
+        if label == UNPACKED:
+            each["counts"] = each["learned"]
+            continue
+        each["loss_apart"] = round(abs(loss / wanted - 1), 4) if wanted else None
+        alike = wanted and each["trained"] == own["trained"] and each["loss_apart"] <= heldout.APART
+        each["counts"] = bool(each["learned"] and alike)
     return found

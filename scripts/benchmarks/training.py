@@ -1,21 +1,22 @@
 """The same rows trained three ways: by the cpu profile, by stock Axolotl settings, by the guide's plain script."""
 
 import json
-import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
-from scripts.benchmarks import memory, work
+from scripts.benchmarks import heldout, memory, work
 from scripts.config import adapter, profile
 from scripts.errors import UserError
-from scripts.files import lines, write, write_lines
+from scripts.files import write
 from scripts.model import base
 from scripts.paths import CODE, OUTPUTS, ROOT, shown
-from scripts.run import launch
+from scripts.run import launch, manifest
 from scripts.run.progress_file import merged
+from scripts.run.training import prove
 
 #: Of the profile, what stock settings do without; Axolotl's defaults come in their place.
 OURS = (
@@ -33,21 +34,27 @@ def measure(name: str, rows: int, peaks: dict[str, float]) -> dict:
     """Seconds and tokens of each way, and how our profile compares."""
     folder = OUTPUTS / "bench" / "work"
     folder.mkdir(parents=True, exist_ok=True)
-    data = sample(name, rows, folder / "rows.jsonl")
+    data = folder / "rows.jsonl"
+    # Without tool calls: the base's own template, which the stock way uses, can't render those.
+    held = heldout.aside([line for line in lines(name) if '"tool' not in line], data, rows)
     config = ours(name, data)
+    base_model, own, plain = ROOT / config["base_model"], ROOT / config["chat_template_jinja"], folder / "stock.jinja"
     ways = {"ours": axolotl("ours", config), "stock Axolotl": axolotl("stock", stock(config, name, folder))}
-    ways["guide's script"] = guide(config["base_model"], data, folder)
-    return compared(ways, config, peaks)
+    ways["guide's script"] = guide(base_model, data, folder)
+    made = zip(ways, ((folder / "ours", own), (folder / "stock", plain), (folder / "guide", plain)), strict=True)
+    for label, loss in heldout.losses(base_model, dict(made), held).items():
+        ways[label]["held_out_loss"] = loss
+    metrics = manifest.read(profile.run_folder(name, "cpu")).get("metrics", {})
+    return compared(ways, config, peaks) | {"wrapper": metrics.get("wrapper", f"make train ADAPTER={name} measures it")}
 
 
-def sample(name: str, count: int, target: Path) -> Path:
-    """Rows at random, without tool calls: the base's own template, which the stock way uses, can't render those."""
+def lines(name: str) -> list[str]:
+    """The adapter's own training rows; UserError where they are not built."""
     source = ROOT / adapter.load(name)["datasets"][0]["path"]
     if not source.exists():
         raise UserError(f"{shown(source)}: no such file", next=f"make dataset ADAPTER={name}")
-    plain = [f"{row}\n" for row in lines(source) if '"tool' not in row]
-    write_lines(target, random.Random(0).sample(plain, min(count, len(plain))))
-    return target
+    with open(source, encoding="utf-8") as stream:
+        return list(stream)
 
 
 def ours(name: str, data: Path) -> dict:
@@ -74,10 +81,18 @@ def own_template(folder: Path) -> str:
     return bytes(field.parts[field.data[0]]).decode("utf-8")
 
 
-def axolotl(name: str, config: dict) -> dict:
-    """Trains in a folder of its own under outputs/bench/ and reads what its progress file counted."""
-    folder = OUTPUTS / "bench" / "work" / name
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
+def folder_of(name: str) -> Path:
+    """Where a way is trained, by its label."""
+    return OUTPUTS / "bench" / "work" / name.replace(" ", "-").replace(",", "")
+
+
+def axolotl(name: str, config: dict, skipped: int = 0) -> dict:
+    """Trains in a folder of its own under outputs/bench/ and reads what its progress file counted.
+
+    Tokens, slots and seconds are without the first `skipped` steps. UserError where it fails or nothing was learned.
+    """
+    folder = folder_of(name)
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     config = config | {"output_dir": shown(folder), "dataset_prepared_path": shown(folder / "prepared")}
     file = folder / "config.yml"
@@ -87,18 +102,19 @@ def axolotl(name: str, config: dict) -> dict:
     with memory.Watch() as watch:
         launch.follow(command, True, folder / "train.log", folder / "progress.jsonl")
     steps = merged(folder / "progress.jsonl")
-    last = steps[-1]
-    found = {key: last[key] for key in ("tokens", "trained", "slots", "seconds", "loss")} | {"steps": last["step"]}
-    found["padding"] = round(1 - last["tokens"] / last["slots"], 4)
+    prove(folder, steps)
+    last, before = steps[-1], steps[skipped - 1] if skipped else {}
+    found = {key: round(last[key] - before.get(key, 0), 2) for key in ("tokens", "trained", "slots", "seconds")}
+    found |= {"steps": last["step"], "loss": last["loss"], "padding": round(1 - found["tokens"] / found["slots"], 4)}
     found["learned"] = all(step.get("grad_norm", 0) > 0 for step in steps)
     return found | {"memory_gb": watch.most}
 
 
-def guide(base_model: str, data: Path, folder: Path) -> dict:
+def guide(base_model: Path, data: Path, folder: Path) -> dict:
     """The guide's section 3.2 in a process of its own."""
     print("training: the guide's script", flush=True)
     template, out = folder / "stock.jinja", folder / "guide.json"
-    arguments = [str(ROOT / base_model), str(data), str(template), str(out)]
+    arguments = [str(base_model), str(data), str(template), str(out), str(folder / "guide")]
     done = subprocess.run(
         [sys.executable, "-m", "scripts.benchmarks.guide_trainer", *arguments],
         cwd=CODE,
@@ -112,7 +128,10 @@ def guide(base_model: str, data: Path, folder: Path) -> dict:
 
 
 def compared(ways: dict[str, dict], config: dict, peaks: dict[str, float]) -> dict:
-    """Tokens that have a label in our rows, a second, whatever else a way computes; and the share of the peak."""
+    """Tokens that have a label in our rows, a second, whatever else a way computes; and the share of the peak.
+
+    Our speed counts where our adapter finds held-out answers at least as likely as the stock one does, within APART.
+    """
     architecture = json.loads((ROOT / config["base_model"] / "config.json").read_text(encoding="utf-8"))
     own = ways["ours"]
     needed = work.flops(work.size(architecture, config["lora_r"]), own["tokens"], own["trained"])
@@ -122,4 +141,6 @@ def compared(ways: dict[str, dict], config: dict, peaks: dict[str, float]) -> di
         way["times_slower"] = round(way["seconds"] / own["seconds"], 2)
     share = {f"share_of_{name}_peak": round(needed / own["seconds"] / (peak * 1e9), 3) for name, peak in peaks.items()}
     rate = {"gflops_needed_per_second": round(needed / own["seconds"] / 1e9, 1)}
+    own["loss_apart"] = round(own["held_out_loss"] / ways["stock Axolotl"]["held_out_loss"] - 1, 4)
+    own["counts"] = own["learned"] and own["loss_apart"] <= heldout.APART
     return {"ways": ways, "base": base.identity(ROOT / config["base_model"])["name"], **rate, **share}
