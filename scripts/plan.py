@@ -11,7 +11,7 @@ import yaml
 
 from scripts import arguments
 from scripts.config import adapter, profile
-from scripts.cost import before, defaults, difference, figures, gpus, page, tokens
+from scripts.cost import before, calibration, defaults, difference, figures, gpus, measured, page, tokens
 from scripts.cost.estimate import Estimate, estimate
 from scripts.cost.page import Section
 from scripts.data import lock as data_lock
@@ -44,11 +44,11 @@ def planned(name: str, chosen: str, against: str = "") -> tuple[str, list[Sectio
     files = [ROOT / each["path"] for each in adapter.load(name)["datasets"]]
     built = sha256(files[0]) if files[0].exists() else ""
     resolved = profile.resolve(name, chosen, built)
-    new = estimate(resolved, tokens.measure(name, resolved), gpus.table())
+    new = estimate(resolved, tokens.measure(name, resolved), gpus.table(), measured.runs(resolved))
     told, written = before.state(profile.run_folder(name, chosen), resolved, files)
     sections = [Section("What is up to date", [told, data_state(name, files)])]
     sections += list(changes(name, chosen, new, written, against))
-    sections += [rows(new), work(new), learned(new), memory(new, written), time(new, profile.base_name(resolved))]
+    sections += [rows(new), work(new), learned(new), memory(new), time(new), *calibration.sections(new.runs)]
     silent = [*defaults.switched_on(resolved)]
     if silent:
         sections.append(Section("What Axolotl switches on by itself", rows=silent))
@@ -134,32 +134,36 @@ def learned(new: Estimate) -> Section:
     return Section("Adapter", rows=table)
 
 
-def memory(new: Estimate, written: dict) -> Section:
-    """Memory by part, and beside it what the last run took where that was measured."""
+def memory(new: Estimate) -> Section:
+    """Memory by part, and what `make bench` or a run under the same settings took on a GPU."""
     table = [(part, figures.size(size)) for part, size in new.memory.items()]
     table.append(("at the peak, about", figures.size(new.total)))
-    peak = written.get("metrics", {}).get("peak_memory")
-    notes = [f"the last run peaked at {figures.size(peak)}: planned now {new.total / peak - 1:+.0%}"] if peak else []
+    told = {place.run.where: place.run for place in new.places if place.run and place.run.memory}
+    notes = [
+        f"measured on {run.gpu} ({where}): {figures.size(run.memory)}, planned {new.total / run.memory - 1:+.0%}"
+        for where, run in told.items()
+    ]
     return Section("Memory of the GPU" if new.cuda else "Memory", rows=table, notes=notes)
 
 
-def time(new: Estimate, base: str) -> Section:
-    """Hours and dollars by GPU; on a CPU from what the last run measured."""
+def time(new: Estimate) -> Section:
+    """Hours and dollars by GPU; on a CPU hours. From what was measured, else on a GPU from an assumption."""
     if not new.cuda:
-        speed, run = before.speed(base)
-        if not speed:
+        run, hours = new.told_by, new.hours()
+        if not run or not hours:
             return Section("Time", ["no run over this base is measured yet"])
-        hours = new.steps.tokens / speed / 3600
-        return Section("Time", [f"about {figures.hours(hours)} at {speed:.0f} tokens/s, as measured in {run}"])
+        speed = run.tokens / run.seconds
+        return Section("Time", [f"about {figures.hours(hours)} at {speed:.0f} tokens/s, as measured in {run.where}"])
     value = gpus.table()
     table = [
         (place.name, f"{place.memory:.0f} GB", "fits" if place.fits else "too small", f"{place.speed:,.0f}",
-         figures.hours(place.hours), f"${place.dollars:.2f}", figures.hours(place.best))
+         figures.hours(place.hours), f"${place.dollars:.2f}", figures.hours(place.best),
+         f"measured: {place.run.where}" if place.run else "assumed")
         for place in new.places
     ]  # fmt: skip
-    heads = ("GPU", "memory", "", "slots/s", "time", "cost", "at best")
+    heads = ("GPU", "memory", "", "slots/s", "time", "cost", "at best", "")
     share = f"{value['utilisation']:.0%} of its bf16 rate, at best {value['ceiling']:.0%}"
-    note = f"assumed, not measured: one GPU at {share} ({shown(gpus.FILE)})"
+    note = f"assumed: one GPU at {share} ({shown(gpus.FILE)}); make bench there measures it"
     return Section("Time and cost", heads=heads, rows=table, notes=[note])
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import small_bases
 import yaml
-from toybase import write_adapter, write_base
 
 from scripts import bench
 from scripts.benchmarks import table, work
 from scripts.config import profile
+from scripts.cost import measured
 from scripts.errors import UserError
 from scripts.paths import CONFIGS, TEMPLATES
 
@@ -164,6 +164,7 @@ def test_rows_set_aside_are_the_same_each_time_and_are_not_trained_on(tmp_path: 
 
 def test_held_out_loss_is_each_adapter_s_over_its_last_answers(tmp_path: Path):
     torch = pytest.importorskip("torch")
+    from toybase import write_adapter, write_base
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from scripts.benchmarks import heldout
@@ -248,12 +249,17 @@ def test_the_gpu_part_runs_on_a_small_size_without_a_gpu(tmp_path: Path, monkeyp
     some = ("profile", "unpacked, 2 rows", "no sdpa_varlen")
     monkeypatch.setattr(production, "VARIANTS", {key: production.VARIANTS[key] for key in some})
     lacking = {**small_bases.CPU, "optimizer": "adamw_torch", "chunked_cross_entropy": None, "sequence_len": 512}
-    found = production.measure(name, 3, lacking, SMALL)["variants"]
+    part = production.measure(name, 3, lacking, SMALL)
+    table.publish(tmp_path / "bench", f"gpu {name}", part | {"machine": {"gpu": "NVIDIA H100 80GB HBM3"}})
+    found = part["variants"]
     assert found["profile"]["counts"] and found["profile"]["steps"] == 3
     assert found["profile"]["padding"] < found["unpacked, 2 rows"]["padding"]
     assert found["profile"]["tokens"] > 4 * found["unpacked, 2 rows"]["tokens"]
     masked = found["no sdpa_varlen"]
     assert masked["counts"] and masked["trained"] == found["profile"]["trained"] and masked["loss_apart"] <= 0.005
     assert found["unpacked, 2 rows"]["held_out_loss"] != masked["held_out_loss"]
+    monkeypatch.setattr(measured, "OUTPUTS", tmp_path)
     config = yaml.safe_load((tmp_path / "bench/work/profile/config.yml").read_text(encoding="utf-8"))
+    (run,) = measured.bench("qwen2.5-32b-instruct")
+    assert run.tells("H100", config) and not run.tells("H100", config | {"lora_r": 16}), "the plan finds it"
     assert config["sample_packing"] is True and config["sdpa_varlen"] is True and config["lora_r"] == 32

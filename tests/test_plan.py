@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,24 @@ import pytest
 
 from scripts import plan
 from scripts.config import adapter, profile
-from scripts.cost import architecture, before, defaults, difference, estimate, figures, gpus, page, steps, tokens
+from scripts.cost import (
+    architecture,
+    before,
+    calibration,
+    defaults,
+    difference,
+    estimate,
+    figures,
+    gpus,
+    measured,
+    page,
+    steps,
+    tokens,
+)
 from scripts.cost.page import Section
 from scripts.cost.tokens import Rows
 from scripts.errors import UserError
+from scripts.files import sha256
 from scripts.paths import CODE, ROOT
 from scripts.run.batches import batches
 
@@ -260,6 +275,102 @@ def test_the_guide_s_32b_fits_80_gb_and_no_24_gb():
     found = estimate.estimate(config, rows(*[110] * 1000), gpus.table())
     fits = {place.name: place.fits for place in found.places}
     assert fits["H100"] and not fits["L4"]
+
+
+H100 = "NVIDIA H100 80GB HBM3"
+
+
+@pytest.mark.parametrize(
+    ("short", "full", "same"),
+    [
+        ("H100", H100, True),
+        ("H100", "NVIDIA H200", False),
+        ("A100 40 GB", "NVIDIA A100-SXM4-40GB", True),
+        ("A100 80 GB", "NVIDIA A100-SXM4-40GB", False),
+        ("RTX 4090", "NVIDIA GeForce RTX 4090", True),
+        ("L4", "NVIDIA L40S", False),
+        ("L4", "", False),
+    ],
+)
+def test_a_gpu_of_the_table_is_found_by_what_it_calls_itself(short, full, same):
+    assert measured.named(short, full) is same
+
+
+def benched(folder, **changes):
+    """bench.json of an H100 that trained kpi's production size: 20,000 slots/s in 25 GB."""
+    config = profile.resolve("kpi", "gpu")
+    own = {"tokens": 39_500, "slots": 40_000, "seconds": 2.0, "memory_gb": 25.0, "counts": True}
+    part = {"adapter": "kpi", "base": "meta-llama-3-8b-instruct", "machine": {"gpu": H100}}
+    part |= {"settings": {key: config.get(key) for key in measured.DECIDE}, "variants": {"profile": own}}
+    for key, value in changes.items():
+        next(each for each in (own, part["settings"], part) if key in each)[key] = value
+    (folder / "bench").mkdir()
+    (folder / "bench" / "bench.json").write_text(json.dumps({"check": {"seconds": 1}, "gpu kpi": part}))
+
+
+def run_of(folder, base, name, **changes):
+    """A finished run's manifest."""
+    figures = {"tokens": 900, "slots": 1000, "seconds": 10.0, "peak_memory": 2_000_000_000}
+    written = {"adapter": name, "made": "2026-01-01", "data": {"files": []}, "metrics": figures} | changes
+    (folder / base / name).mkdir(parents=True)
+    (folder / base / name / "manifest.json").write_text(json.dumps(written))
+
+
+def told(title, name, chosen):
+    """A section of a plan, as text."""
+    return page.text("", [each for each in plan.planned(name, chosen)[1] if each.title == title])
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, r"H100 +80 GB +fits +20,000 .* measured: make bench, gpu kpi"),
+        ({"memory_gb": 79.0}, r"H100 +80 GB +too small +20,000 .* measured"),
+        ({"counts": False}, r"H100 +80 GB +fits .* assumed"),
+        ({"gradient_checkpointing": False}, r"H100 +80 GB +fits .* assumed"),
+        ({"base": "another"}, r"H100 +80 GB +fits .* assumed"),
+    ],
+)
+def test_what_make_bench_measured_on_a_gpu_replaces_the_assumption(changes, line, tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "OUTPUTS", tmp_path)
+    benched(tmp_path, **changes)
+    text = told("Time and cost", "schema", "gpu")  # the same base under the same settings
+    assert re.search(line, text) and re.search(r"H200 +141 GB +fits .* assumed", text)
+    note = f"measured on {H100} (make bench, gpu kpi): 25.0 GB, planned "
+    assert (note in told("Memory of the GPU", "schema", "gpu")) is (not changes)
+
+
+def test_without_make_bench_a_finished_run_on_such_a_gpu_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "OUTPUTS", tmp_path)
+    config = profile.resolve("kpi", "gpu")
+    run_of(tmp_path, "meta-llama-3-8b-instruct", "kpi", config=config, gpu=H100)
+    text = told("Time and cost", "kpi", "gpu")
+    assert re.search(r"H100 +80 GB +fits +100 .* measured: .*meta-llama-3-8b-instruct/kpi", text)
+    assert "3.2 GB, planned" in told("Memory of the GPU", "kpi", "gpu"), "with the context that torch does not count"
+
+
+def test_every_finished_run_is_held_against_its_plan(tmp_path, monkeypatch):
+    """Runs over 900 tokens, each planned from the newest other; one was twice as fast, one read rows that are gone."""
+    monkeypatch.setattr(measured, "OUTPUTS", tmp_path)
+    monkeypatch.setattr(calibration, "ROOT", tmp_path)
+    monkeypatch.setattr(calibration.tokens, "measure", lambda *_: rows(*[45] * 20))
+    (tmp_path / "rows.jsonl").write_text("{}")
+    data = {"files": [{"path": "rows.jsonl", "sha256": sha256(tmp_path / "rows.jsonl")}]}
+    config = profile.resolve("kpi", "cpu") | {"max_steps": None, "batch_tokens": 450}
+    slow = {"tokens": 900, "slots": 1000, "seconds": 7200.0, "peak_memory": 2_000_000_000}
+    run_of(tmp_path, "smollm2-135m-instruct", "kpi", config=config, data=data, metrics=slow)
+    fast = slow | {"seconds": 3600.0}
+    run_of(tmp_path, "smollm2-135m-instruct", "schema", config=config, data=data, metrics=fast, made="2027")
+    gone = {"files": [{"path": "rows.jsonl", "sha256": "other"}]}
+    run_of(tmp_path, "smollm2-135m-instruct", "unimed-attendant", config=config, data=gone, metrics=slow, made="2025")
+    found = {name: rest for name, *rest in calibration.table(measured.runs(config))}
+    assert {name: line[3:] for name, line in found.items()} == {
+        "kpi": ["1.0 h", "2.0 h", "-50%"],
+        "schema": ["2.0 h", "1.0 h", "+100%"],
+        "unimed-attendant, whose rows were others": ["1.0 h", "2.0 h", "-50%"],
+    }
+    assert found["kpi"][1] == "2.0 GB" and re.fullmatch(r"[+-]\d+%", found["kpi"][2])
+    assert "Planned against measured" in page.text(*plan.planned("kpi", "cpu"))
 
 
 def test_a_mistake_in_the_table_of_gpus_has_its_place(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.benchmarks import heldout, machine, randombase, training, work
 from scripts.config import adapter, profile, yamlfile
+from scripts.cost.measured import DECIDE
 from scripts.errors import UserError
 from scripts.paths import CONFIGS, OUTPUTS, PROFILES, ROOT, shown
 from scripts.run import ready
@@ -48,7 +49,8 @@ def measure(name: str, steps: int, lacking: dict | None = None, architecture: di
     made = {label: (training.folder_of(label), own) for label, each in found.items() if "failed" not in each}
     losses = heldout.losses(base, made, held)
     size = work.size(numbers, config["lora_r"])
-    return {"adapter": name, "bits": bits, "steps": steps, "variants": judged(found, losses, size, config)}
+    told = {"base": profile.base_name(adapter.load(name)), "settings": {key: config.get(key) for key in DECIDE}}
+    return {"adapter": name, "bits": bits, "steps": steps, **told, "variants": judged(found, losses, size, config)}
 
 
 def whole(name: str) -> dict:

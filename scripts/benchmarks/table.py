@@ -8,7 +8,7 @@ from scripts.score.modelcard import table
 
 BETTER = ("trained_tokens_per_second", "batched_tokens_per_second", "one_by_one_tokens_per_second", "tokens_per_second")
 #: Told otherwise than as a row.
-HIDDEN = ("machine", "ways", "variants")
+HIDDEN = ("machine", "settings", "ways", "variants")
 
 
 def publish(folder: Path, name: str, part: dict) -> Path:

@@ -45,7 +45,8 @@ def measure(name: str, rows: int, peaks: dict[str, float]) -> dict:
     for label, loss in heldout.losses(base_model, dict(made), held).items():
         ways[label]["held_out_loss"] = loss
     metrics = manifest.read(profile.run_folder(name, "cpu")).get("metrics", {})
-    return compared(ways, config, peaks) | {"wrapper": metrics.get("wrapper", f"make train ADAPTER={name} measures it")}
+    wrapper = metrics.get("wrapper", f"make train ADAPTER={name} measures it")
+    return compared(ways, config, peaks) | {"adapter": name, "wrapper": wrapper}
 
 
 def lines(name: str) -> list[str]:

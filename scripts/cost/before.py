@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.config import adapter, profile, yamlfile
 from scripts.errors import UserError
-from scripts.paths import OUTPUTS, PROFILES, ROOT, shown
+from scripts.paths import PROFILES, ROOT, shown
 from scripts.run import manifest
 
 #: A branch, tag or commit, with ~2 and ^ and @{1}; nothing that git would take for an option, a range or a path.
@@ -94,13 +94,3 @@ def state(run: Path, resolved: dict, data: list[Path]) -> tuple[str, dict]:
     files = ", ".join(sorted(each for each in {**old, **new} if old.get(each) != new.get(each)))
     changed = [f"{each} ({files})" if each == told["code"] else each for each in changed]
     return f"{shown(run)}: trained, and out of date: {', '.join(changed) or 'its weights'} changed since", written
-
-
-def speed(base: str) -> tuple[float, str]:
-    """Tokens/s of the newest run over a base, and which run that is; 0 where none is measured."""
-    found = []
-    for file in OUTPUTS.glob(f"{base}/*/{manifest.NAME}"):
-        written = manifest.read(file.parent)
-        if measured := written.get("metrics", {}).get("tokens_per_second"):
-            found.append((written.get("made", ""), measured, shown(file.parent)))
-    return max(found)[1:] if found else (0.0, "")

@@ -1,10 +1,12 @@
 """Everything that is reckoned for one resolved config: its rows, steps, adapter, memory and places to train it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.cost import adapterfile, architecture, gpus, memory, steps
+from scripts.cost import adapterfile, architecture, gpus, measured, memory, steps
 from scripts.cost.architecture import Architecture
 from scripts.cost.gpus import Place
+from scripts.cost.measured import Run
 from scripts.cost.steps import Steps
 from scripts.cost.tokens import Rows
 
@@ -23,15 +25,28 @@ class Estimate:
     memory: dict[str, float]
     places: list[Place]
     cuda: bool
+    runs: Sequence[Run]
 
     @property
     def total(self) -> float:
         """Bytes at the peak."""
         return sum(self.memory.values())
 
+    @property
+    def told_by(self) -> Run | None:
+        """What the hours on a CPU are reckoned with."""
+        return next((each for each in self.runs if not each.gpu), None)
 
-def estimate(config: dict, rows: Rows, table: dict) -> Estimate:
-    """The whole estimate of a resolved config over these rows."""
+    def hours(self, gpu: str = "") -> float | None:
+        """On the device that calls itself so; None where there is nothing to reckon with."""
+        if self.cuda:
+            return next((each.hours for each in self.places if measured.named(each.name, gpu)), None)
+        run = self.told_by
+        return self.steps.tokens * run.seconds / run.tokens / 3600 if run else None
+
+
+def estimate(config: dict, rows: Rows, table: dict, runs: Sequence[Run] = ()) -> Estimate:
+    """The whole estimate of a resolved config over these rows, `runs` being what was measured over its base."""
     found = architecture.of(config)
     planned = steps.plan(config, rows)
     cuda = bool(config.get("bf16") or config.get("fp16") or config.get("load_in_4bit"))
@@ -45,6 +60,7 @@ def estimate(config: dict, rows: Rows, table: dict) -> Estimate:
         adapterfile.trainable(found, config),
         adapterfile.file_bytes(found, config),
         parts,
-        gpus.places(found, config, planned.slots, sum(parts.values()), table) if cuda else [],
+        gpus.places(found, config, planned.slots, sum(parts.values()), table, runs) if cuda else [],
         cuda,
+        runs,
     )

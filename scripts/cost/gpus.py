@@ -1,9 +1,11 @@
 """Which GPUs hold a training, and what it takes there in hours and dollars, from configs/machines/gpus.yml."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scripts.config import schema
 from scripts.cost.architecture import Architecture
+from scripts.cost.measured import Run
 from scripts.paths import CONFIGS
 
 FILE = CONFIGS / "machines" / "gpus.yml"
@@ -13,7 +15,8 @@ USABLE = 0.94
 
 @dataclass(frozen=True)
 class Place:
-    """One GPU: whether it fits, and at the assumed and the best utilisation tokens/s, hours and dollars."""
+    """One GPU: whether it fits, slots/s, hours and dollars, as `run` measured them or else at the assumed utilisation;
+    `best` are the hours at the best one."""
 
     name: str
     memory: float
@@ -22,6 +25,7 @@ class Place:
     hours: float
     best: float
     dollars: float
+    run: Run | None
 
 
 def table() -> dict:
@@ -29,22 +33,28 @@ def table() -> dict:
     return schema.load(FILE, "gpus").value
 
 
-def places(architecture: Architecture, config: dict, slots: int, needed: float, value: dict) -> list[Place]:
-    """Every GPU of the table for a training of so many slots that needs so many bytes."""
-    work = slots * flops(architecture, config)
+def places(
+    architecture: Architecture, config: dict, slots: int, needed: float, value: dict, runs: Sequence[Run] = ()
+) -> list[Place]:
+    """Every GPU of the table for a training of so many slots that needs so many bytes; what was measured goes first."""
+    work = flops(architecture, config)
     found = []
     for gpu in value["gpus"]:
-        peak = gpu["tflops"] * 1e12
-        hours = work / (peak * value["utilisation"]) / 3600
+        run = next((each for each in runs if each.tells(gpu["name"], config)), None)
+        fastest = gpu["tflops"] * 1e12 / work
+        speed = run.slots / run.seconds if run else fastest * value["utilisation"]
+        hours = slots / speed / 3600
+        held = (run.memory if run else 0) or needed
         found.append(
             Place(
                 gpu["name"],
                 gpu["memory"],
-                needed <= gpu["memory"] * 1e9 * USABLE,
-                slots / (hours * 3600) if hours else 0.0,
+                held <= gpu["memory"] * 1e9 * USABLE,
+                speed,
                 hours,
-                work / (peak * value["ceiling"]) / 3600,
+                slots / (fastest * value["ceiling"]) / 3600,
                 hours * gpu["dollars"],
+                run,
             )
         )
     return found
