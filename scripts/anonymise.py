@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int | None:
         raise UserError(problems=capped(problems, "", 200))
     common = names.uncommon_lower(texts(row) for _, row in imports.read(*source))
     found: Found = defaultdict(list)
-    write_lines(out, _safe(imports.read(*source), allow_list(options.adapter), common, found))
+    write_lines(out, _safe(source, allow_list(options.adapter), common, found))
     report = Path(f"{out}.report.md")
     write(report, reported(found))
     print(f"{shown(out)}: {sum(map(len, found.values()))} details replaced; see {shown(report)}")
@@ -59,16 +59,23 @@ def allow_list(adapter: str) -> Allowed:
     return Allowed(line for name in names_ for line in allowed_of(name))
 
 
-def _safe(rows: imports.Read, allowed: Allowed, common: frozenset[str], found: Found) -> Iterator[str]:
-    for _, row in rows:
-        new, details = anonymise(row, allowed, common)
+def _safe(source: tuple, allowed: Allowed, common: frozenset[str], found: Found) -> Iterator[str]:
+    problems = []
+    for line, row in imports.read(*source):
+        try:
+            new, details = anonymise(row, allowed, common)
+        except ValueError as error:
+            problems.append(Problem(shown(source[0]), line, 0, "", str(error), "take it out by hand"))
+            continue
         for kind, text in details:
             found[kind].append(masked(text, 1) if len(found[kind]) < 5 else "")
         yield jsonl.dump(new)
+    if problems:
+        raise UserError(problems=capped(problems, "", 200))
 
 
 def reported(found: Found) -> str:
-    """A Markdown table: kind, how many, up to three masked samples."""
+    """A Markdown table: kind, how many, up to five masked samples."""
     lines = ["# What was found and replaced", "", "| kind | found | samples, masked |", "|---|---:|---|"]
     for kind, samples in sorted(found.items()):
         shown_ = ", ".join(f"`{' '.join(each.split())}`" for each in dict.fromkeys(filter(None, samples)))

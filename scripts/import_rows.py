@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts import arguments
 from scripts.config import adapter as adapters
 from scripts.data import imports, jsonl
-from scripts.data.anonymous import anonymise
+from scripts.data.anonymous import details
 from scripts.data.gates import Gate, allowed_of, capped
 from scripts.data.identifiers import masked
 from scripts.errors import Problem, UserError, main_of
@@ -56,7 +56,7 @@ def checked(file: Path, line: int, row: dict, gate: Gate) -> Iterator[Problem]:
     bad = list(gate.row(row))
     yield from (Problem(shown(file), line, 0, where, message) for where, message in bad)
     if not row.get("anonymised") and gate.schema.is_valid(row):
-        for kind, text in dict.fromkeys(anonymise(row, gate.allowed)[1]):
+        for kind, text in dict.fromkeys(details(row, gate.allowed)):
             yield Problem(shown(file), line, 0, "$.messages", f"{kind} {masked(text, 1)}", "anonymise this file first")
 
 

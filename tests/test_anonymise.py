@@ -118,3 +118,56 @@ def test_bad_rows_leave_no_file(tmp_path):
         verb.main(["--in", str(source), "--out", str(out)])
     assert "real.jsonl:2: $: NaN is not JSON" in str(told.value) and "real.jsonl:3:" in str(told.value)
     assert not out.exists()
+
+
+def answered(result: object) -> dict:
+    """A conversation with that tool result."""
+    row = said("oi", "ok")
+    row["messages"].insert(1, {"role": "tool", "content": json.dumps(result)})
+    return row
+
+
+@pytest.mark.parametrize(
+    ("row", "gone"),
+    [
+        (said("o numero dela é 3220-1234", "ok"), "3220-1234"),
+        (said("ligue 3220-1234 3220-1235 / 3220-1236 3220-1237", "ok"), "3220-123"),
+        (said("cpf 529 (982) 247 25", "ok"), "982"),
+        (said("cpf 52998    224725", "ok"), "52998"),
+        (answered({"documento": 52998224725}), "52998224725"),
+        (answered({"52998224725": {}}), "52998224725"),
+        (answered({"status": "ana@x.com.br"}), "ana@"),
+        (answered({"situacao": "CPF 52998224725 ativo"}), "52998224725"),
+        (answered({"rua": "Potengi"}), "Potengi"),
+        (answered({"endereco": "Potengi 521"}), "Potengi"),
+        (answered({"data_nascimento": "2035-01-15"}), "2035"),
+        (answered({"data_nascimento": "20300115"}), "2030"),
+        (said("oi", "ok") | {"source": "52998224725.json"}, "52998224725"),
+        (said("oi", "ok") | {"source": "ana@clinica.com.br.jsonl"}, "ana@"),
+    ],
+)
+def test_what_the_gates_refuse_is_replaced_wherever_it_stands(row, gone):
+    assert gone in json.dumps(row)
+    assert gone not in json.dumps(anonymise(row, NOBODY)[0])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        answered({"pais": "Brasil"}),
+        answered({"plano": "Ouro", "valor": 12345}),
+        said("oi", "fale com\ncontato@unimed.com.br"),
+        said("oi", "ok") | {"source": "Chats Exportados.json"},
+    ],
+)
+def test_what_is_nobodys_stays_in_a_row(row):
+    assert anonymise(row, Allowed(["contato@unimed.com.br"]))[0] == row | {"anonymised": True}
+
+
+def test_what_no_draw_mends_is_told_with_its_row(tmp_path):
+    source, out = tmp_path / "real.jsonl", tmp_path / "safe.jsonl"
+    stays = "cinco dois nove, ponto ponto nove oito dois, ponto ponto dois quatro sete, ponto ponto dois cinco"
+    source.write_text(jsonl.dump(said("oi", "Olá!")) + jsonl.dump(said(stays, "Certo.")), encoding="utf-8")
+    with pytest.raises(UserError, match=r"real\.jsonl:2: CPF 529\*{8} can't be replaced \(take it out by hand\)"):
+        verb.main(["--in", str(source), "--out", str(out)])
+    assert not out.exists()

@@ -7,10 +7,11 @@ the second rewrites every place where they occur again.
 import json
 from collections.abc import Iterator
 
-from scripts.data import names, personal
+from scripts.data import jsonl, names, personal
 from scripts.data.birthdates import compact_date, year_of
+from scripts.data.conversation import strings
 from scripts.data.findings import Date, Finding, Known
-from scripts.data.identifiers import Allowed, found
+from scripts.data.identifiers import Allowed, found, masked
 from scripts.data.personal import digits_of
 from scripts.data.surrogates import Surrogates
 
@@ -30,22 +31,39 @@ _DATE_KEYS = ("nasc", "birth", "dn")
 _PHONE_KEYS = ("telefone", "celular", "fone", "whatsapp", "contato", "phone", "tel")
 _ADDRESS_KEYS = ("logradouro", "rua", "endereco", "bairro")
 _NUMBER_KEYS = ("cpf", "cns", "cnpj", "cartao", "carteir", "matricula", "rg", "contrato", "protocolo")
-_FREE = ("plano", "status", "situacao", "produto", "rede")  # never a name, whatever it looks like
+_FREE = ("plano", "status", "situacao", "produto", "rede", "source")  # never a name, whatever it looks like
+#: Two surrogates side by side may read as somebody's number; what so many draws don't mend, none will.
+_DRAWS = 100
 
 
 def anonymise(row: dict, allowed: Allowed, common: frozenset[str] = frozenset()) -> tuple[dict, list[tuple[str, str]]]:
     """(the row with surrogates and `anonymised: true`, what was found as (kind, text)).
 
     `allowed` are institutions' phones and e-mails, which stay; `common` folded words that are no names.
+    ValueError says what the gates would refuse whatever is drawn.
     """
+    known = _learnt(row, allowed, common)
+    for _ in range(_DRAWS):
+        rewriter = _Rewriter(known, Surrogates(known.names))
+        new = rewriter.row(row) | {"anonymised": True}
+        left = [hit for _, text in strings(new) for hit in found(text, allowed)]
+        if not left:
+            return new, rewriter.found
+    raise ValueError(f"{left[0][0]} {masked(left[0][1])} can't be replaced")
+
+
+def details(row: dict, allowed: Allowed) -> list[tuple[str, str]]:
+    """What is personal in a row, as (kind, text)."""
+    rewriter = _Rewriter(_learnt(row, allowed), None)
+    rewriter.row(row)
+    return rewriter.found
+
+
+def _learnt(row: dict, allowed: Allowed, common: frozenset[str] = frozenset()) -> Known:
     known = Known(allowed=allowed, common=common)
     for _ in range(2):  # a name or date learnt late in a conversation counts from its start
         _Rewriter(known, None).row(row)
-    while True:  # where two surrogates side by side read as somebody's number, others are drawn
-        rewriter = _Rewriter(known, Surrogates(known.names))
-        new = rewriter.row(row) | {"anonymised": True}
-        if not any(found(json.dumps(new, ensure_ascii=False), allowed)):
-            return new, rewriter.found
+    return known
 
 
 class _Rewriter:
@@ -60,6 +78,8 @@ class _Rewriter:
         new = {**row, "messages": [self.message(message) for message in row["messages"]]}
         if "expect" in row:
             new["expect"] = self.value(row["expect"], "")
+        if "source" in row:
+            new["source"] = self.value(row["source"], "source")
         return new
 
     def message(self, message: dict) -> dict:
@@ -79,29 +99,30 @@ class _Rewriter:
     def json_or_text(self, text: str) -> str:
         if text.lstrip()[:1] in ("{", "["):
             try:
-                return json.dumps(self.value(json.loads(text), ""), ensure_ascii=False)
-            except ValueError:
+                return json.dumps(self.value(jsonl.value(text), ""), ensure_ascii=False)
+            except (ValueError, RecursionError):
                 pass
         return self.text(text)
 
     def value(self, value: object, key: str) -> object:
         if isinstance(value, dict):
-            return {inner: self.value(each, inner) for inner, each in value.items()}
+            return {self.kept(inner): self.value(each, inner) for inner, each in value.items()}
         if isinstance(value, list):
             return [self.value(each, key) for each in value]
         if isinstance(value, bool) or not isinstance(value, str | int):
             return value
         finding = _by_key(names.fold(key), str(value))
         if isinstance(value, int):
-            return (
-                int(self.replaced(str(value), [finding]))
-                if finding and finding.kind not in ("name", "address")
-                else value
-            )
+            stays = finding is None or finding.kind == "address"
+            return int(self.text(str(value)) if stays else self.replaced(str(value), [finding]))
         if finding:
             self.learn(finding, value)
             return self.replaced(value, [finding])
-        return value if names.fold(key).startswith(_FREE) else self.text(value)
+        return self.kept(value) if names.fold(key).startswith(_FREE) else self.text(value)
+
+    def kept(self, text: str) -> str:
+        """The text as it is, unless the gates find somebody in it."""
+        return self.text(text) if any(found(text, self.known.allowed)) else text
 
     def text(self, text: str) -> str:
         findings = personal.find(text, self.known)
@@ -119,12 +140,11 @@ class _Rewriter:
             self.known.names |= {word for word in words if len(word) > 2 and word not in names.PARTICLES}
 
     def replaced(self, text: str, findings: list[Finding]) -> str:
-        if self.surrogates is None:
-            return text
         for finding in reversed(findings):
             old = text[finding.start : finding.end]
             self.found.append((finding.kind, old))
-            text = text[: finding.start] + self.surrogates.of(finding, old) + text[finding.end :]
+            if self.surrogates:
+                text = text[: finding.start] + self.surrogates.of(finding, old) + text[finding.end :]
         return text
 
 
@@ -145,9 +165,10 @@ def _by_key(key: str, value: str) -> Finding | None:
         and "@" not in value
         and value.strip()
         and "plano" not in key
+        and not key.startswith("pais")  # a country begins like a father
     ):
         return Finding(*whole, "name")
-    if any(key.startswith(part) for part in ("logradouro", "bairro")) and value.strip():
+    if any(key.startswith(part) for part in _ADDRESS_KEYS) and value.strip():
         return Finding(*whole, "address", "district" if key == "bairro" else "street")
     return None
 

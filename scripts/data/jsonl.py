@@ -41,15 +41,21 @@ def parse(raw: bytes) -> dict:
     """The row of one line; ValueError says what is wrong."""
     if len(raw) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE // 1024 // 1024} MB")
-    try:
-        row = _DECODER.decode(str(raw, "utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    row = value(str(raw, "utf-8"))
     if type(row) is not dict:
         raise ValueError(f"not a JSON object but {_NAMES.get(type(row), 'null')}")
-    if b"\\u" in raw:
-        _no_lone_surrogates(row)
     return row
+
+
+def value(text: str) -> object:
+    """What any JSON text says, as strictly; ValueError says what is wrong."""
+    try:
+        found = _DECODER.decode(text)
+        if "\\u" in text:
+            _no_lone_surrogates(found)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return found
 
 
 def problem(file: str, line: int, raw: bytes, error: ValueError) -> Problem:
@@ -94,9 +100,9 @@ def _float(text: str) -> float:
     return value
 
 
-def _no_lone_surrogates(row: dict) -> None:
+def _no_lone_surrogates(found: object) -> None:
     try:
-        json.dumps(row, ensure_ascii=False).encode()
+        json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         code = ord(error.object[error.start])
         raise ValueError(f"lone surrogate \\u{code:04x}: half of a character") from None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from scripts.data import names, numerals
 from scripts.data.birthdates import born_here, compact_date, dates, is_birth
 from scripts.data.findings import Finding, Known
-from scripts.data.identifiers import EMAIL
+from scripts.data.identifiers import EMAIL, RUN, found
 
 _PHONE_WORD = re.compile(
     r"(?:fone|celular|whats\w*|zap|contato|\bcel\b|\btel\b|liga\w*|recado)\W{0,3}(?:\w+\W{1,3}){0,4}$", re.IGNORECASE
@@ -26,7 +26,7 @@ _PHONE = re.compile(
     r"(?<![\d./-])(?:(?:\+ ?|00)?55[ .-]?)?"
     r"(?:\(0?\d\d\)[ .-]?9?[ .-]?\d{4}[ .-]?\d{4}|0?[1-9]\d[ .-]+9?[ .-]?\d{4}[ .-]?\d{4})(?!\d|[./-]\d)"
     r"|(?<![\d./-])\+ ?55 ?\d{10,11}(?!\d)|(?<![\d./ -])9[ .]?\d{4}[ .-]\d{4}(?![\d/]|-\d)"
-    r"|(?<![\d./ -])(?!(?:19|20)\d\d-)[2-5]\d{3}-\d{4}(?![\d/]|-\d)"
+    r"|(?<![\d./-])(?!(?:19|20)\d\d-)[2-5]\d{3}-\d{4}(?![\d/]|-\d)"
 )
 _CEP = re.compile(
     r"(?<![\d.-])\d{2}\.?\d{3}-\d{3}(?![\d-])|(?<=cep )\d{8}\b|(?<=cep: )\d{8}\b|(?<=cep é )\d{8}\b", re.IGNORECASE
@@ -167,6 +167,14 @@ def _names(text: str, known: Known) -> Iterator[Finding]:
                 yield Finding(start, end, "name")
 
 
+def _refused(text: str, known: Known) -> Iterator[Finding]:
+    """What no other rule claims and the gates refuse all the same, such as 529 (982) 247 25."""
+    for match in RUN.finditer(text):
+        if any(found(match[0], known.allowed)):
+            digits = digits_of(match[0])
+            yield Finding(*match.span(), "phone" if len(digits) == 8 else kind_of(digits), digits)
+
+
 _RULES: list[Callable[[str, Known], Iterator[Finding]]] = [
     _emails,
     _documents,
@@ -179,4 +187,5 @@ _RULES: list[Callable[[str, Known], Iterator[Finding]]] = [
     _digit_groups,
     _spoken_digits,
     _names,
+    _refused,
 ]

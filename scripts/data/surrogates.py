@@ -169,7 +169,7 @@ def _another_date(value: Date) -> Date:
     year, month, day = value
     century = range(2000, 2026) if year >= 2000 else range(1926, 2000) if year >= 1926 else range(1900, 1926)
     years = [each for each in range(year - 3, year + 4) if each in century and each != year]
-    new = _random.choice(years)
+    new = _random.choice(years or [year - 1])
     if month > 12 or month < 1 or day < 1 or day > monthrange(year, month)[1]:
         return new, month, day if (month, day) != (2, 29) else 30
     return new, _random.randint(1, 12), _random.randint(1, 28)
