@@ -37,9 +37,7 @@ def rows(recipe: Mapping, folder: Path, db_url: str | None = None) -> tuple[list
     near = nearness(said(row) for file in sorted(folder.glob("eval-*.jsonl")) for _, row in jsonl.read(file))
     train = Writer(recipe, "train").rows(lambda row: nobodys(row) and not near(said(row)))
     seen, trained = Seen(train), nearness(map(said, train))
-    return train, Writer(recipe, "eval").rows(
-        lambda row: nobodys(row) and seen.is_new(row) and not trained(said(row))
-    )
+    return train, Writer(recipe, "eval").rows(lambda row: nobodys(row) and seen.is_new(row) and not trained(said(row)))
 
 
 @cache

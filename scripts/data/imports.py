@@ -8,10 +8,12 @@ import csv
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from scripts.data import jsonl
+from scripts.data.personal import digits_of
 from scripts.errors import Problem, UserError
 from scripts.paths import shown
 
@@ -62,21 +64,24 @@ def read(file: Path, form: str, subject_field: str = "", salt: str = "") -> Read
 
 
 def subject(who: str, salt: str) -> str:
-    """The hash that stands for a person: HMAC-SHA256 of the name or number as written, 32 hex digits."""
-    return hmac.new(salt.encode(), who.strip().casefold().encode(), hashlib.sha256).hexdigest()[:32]
+    """The hash that stands for a person: HMAC-SHA256 of a name, or of a number's digits; 32 hex digits."""
+    who = " ".join(who.split()).casefold()
+    who = who if re.search(r"[^\d .\-/()+]", who) else digits_of(who)
+    return hmac.new(salt.encode(), who.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def tidy(messages: list[Mapping]) -> list[dict]:
     """Neighbours of one role joined, ends cut to user … assistant; ValueError says what a message lacks."""
     merged: list[dict] = []
-    for message in map(dict, messages):
-        message["role"] = ROLES.get(str(message["role"]).strip().casefold(), message["role"])
+    for message in map(_tidied, messages):
         last = merged[-1] if merged else {}
         plain = "tool_calls" not in message and "tool_calls" not in last and message["role"] in ("user", "assistant")
+        if plain and message["role"] == "assistant" and message["content"] is None:
+            continue  # a turn of neither text nor calls
         if plain and last.get("role") == message["role"]:
             last["content"] = f"{last['content']}\n{message['content']}"
         else:
-            merged.append({key: value for key, value in message.items() if key in _KEPT})
+            merged.append(message)
     first = next((at for at, each in enumerate(merged) if each["role"] == "user"), len(merged))
     merged = [each for each in merged[:first] if each["role"] == "system"] + merged[first:]
     while merged and merged[-1]["role"] not in ("assistant",):
@@ -86,7 +91,25 @@ def tidy(messages: list[Mapping]) -> list[dict]:
     return merged
 
 
-_KEPT = {"role", "content", "tool_calls", "tool_call_id", "name", "train"}
+def _tidied(message: Mapping) -> dict:
+    """A message with our name of its role, its text in one piece, and without what is null."""
+    there = (key for key in ("tool_calls", "tool_call_id", "name", "train") if message.get(key) not in (None, []))
+    kept = {key: message[key] for key in there}
+    role, content = ROLES.get(str(message["role"]).strip().casefold(), message["role"]), message.get("content")
+    if isinstance(content, list):
+        content = "\n".join(part["text"] for part in content)
+    if not isinstance(content, str) and not (content is None and role == "assistant"):
+        raise ValueError(f"a turn of {role} without text")
+    if "tool_calls" in kept:
+        kept["tool_calls"] = list(map(_call, kept["tool_calls"]))
+    return {"role": role, "content": content, **kept}
+
+
+def _call(call: Mapping) -> dict:
+    """A tool call whose arguments are a text."""
+    function, arguments = call["function"], call["function"]["arguments"]
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": text}}
 
 
 def _records(file: Path) -> Read:
@@ -97,9 +120,12 @@ def _records(file: Path) -> Read:
         yield from jsonl.read(file)
         return
     try:
-        items = json.loads(file.read_text(encoding="utf-8"))
+        items = jsonl.value(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        yield Problem(shown(file), error.lineno, error.colno, "", f"not JSON: {error.msg}")
+        return
     except ValueError as error:
-        yield Problem(shown(file), getattr(error, "lineno", 0), getattr(error, "colno", 0), "", f"not JSON: {error}")
+        yield Problem(shown(file), 0, 0, "", str(error))
         return
     for number, item in enumerate(items, 1):
         yield (
@@ -111,10 +137,13 @@ def _records(file: Path) -> Read:
 
 def _sharegpt(file: Path) -> Read:
     for each in _records(file):
-        if isinstance(each, Problem) or "conversations" not in each[1]:
+        if isinstance(each, Problem) or "messages" in each[1]:
             yield each
             continue
         line, record = each
+        if "conversations" not in record:
+            yield Problem(shown(file), line, 0, "$", "not a ShareGPT conversation: no 'conversations'")
+            continue
         try:
             yield line, record | {"messages": [_message(turn) for turn in record["conversations"]]}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -125,11 +154,8 @@ def _message(turn: Mapping) -> dict:
     role = ROLES.get(turn["from"].casefold(), turn["from"])
     if role != "call":
         return {"role": role, "content": turn["value"]}
-    call = json.loads(turn["value"])
-    arguments = (
-        call["arguments"] if isinstance(call["arguments"], str) else json.dumps(call["arguments"], ensure_ascii=False)
-    )
-    function = {"name": call["name"], "arguments": arguments}
+    call = jsonl.value(turn["value"])
+    function = {"name": call["name"], "arguments": call["arguments"]}
     return {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
 
 
@@ -142,9 +168,9 @@ def _csv(file: Path) -> Read:
             reader = csv.DictReader(stream, delimiter=max(",;\t|", key=head.count), strict=True)
             at = {name: _column(reader.fieldnames or [], names) for name, names in COLUMNS.items()}
             if at["question"] and at["answer"]:
-                yield from _pairs(reader, at)
+                yield from _pairs(_whole(file, reader, (at["question"], at["answer"])), at)
             elif at["conversation"] and at["role"] and at["content"]:
-                yield from _turns(reader, at)
+                yield from _turns(_whole(file, reader, (at["conversation"], at["role"], at["content"])), at)
             else:
                 columns = "; ".join(f"{name}: {', '.join(names)}" for name, names in COLUMNS.items())
                 hint = "question and answer, or conversation, role and content"
@@ -159,19 +185,35 @@ def _column(header: list[str], names: tuple[str, ...]) -> str:
     return next((column for name in names for column in header if column.strip().casefold() == name), "")
 
 
-def _pairs(reader: csv.DictReader, at: dict[str, str]) -> Read:
+def _whole(file: Path, reader: csv.DictReader, columns: tuple[str, ...]) -> Read:
+    """Each line that has these columns; a Problem for one that ends before."""
     for record in reader:
+        short = any(record[column] is None for column in columns)
+        told = Problem(shown(file), reader.line_num, 0, "", "fewer columns than the first line")
+        yield told if short else (reader.line_num, record)
+
+
+def _pairs(lines: Read, at: dict[str, str]) -> Read:
+    for each in lines:
+        if isinstance(each, Problem):
+            yield each
+            continue
+        line, record = each
         turns = [
             {"role": role, "content": record[at[key]]} for role, key in (("user", "question"), ("assistant", "answer"))
         ]
-        yield reader.line_num, record | {"messages": turns}
+        yield line, record | {"messages": turns}
 
 
-def _turns(reader: csv.DictReader, at: dict[str, str]) -> Read:
+def _turns(lines: Read, at: dict[str, str]) -> Read:
     """Lines of one conversation need not be neighbours; it has the line where it begins."""
     found: dict[str, tuple[int, dict]] = {}
-    for record in reader:
-        _, conversation = found.setdefault(record[at["conversation"]], (reader.line_num, record | {"messages": []}))
+    for each in lines:
+        if isinstance(each, Problem):
+            yield each
+            continue
+        line, record = each
+        _, conversation = found.setdefault(record[at["conversation"]], (line, record | {"messages": []}))
         conversation["messages"].append({"role": record[at["role"]], "content": record[at["content"]]})
     yield from found.values()
 
