@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.data import jsonl
 from scripts.data.conversation import roles, said, strings
-from scripts.data.identifiers import Allowed, found, masked
+from scripts.data.identifiers import Allowed, found, masked, unescaped
 from scripts.data.similarity import Index
 from scripts.errors import Problem, UserError
 from scripts.paths import DATASETS, SCHEMAS, shown
@@ -115,7 +115,7 @@ class Gate:
                 yield from self.calls(message, f"$.messages[{index}]")
         if not text or "\\u" in text:
             text = json.dumps(row, ensure_ascii=False)
-        if _suspect(text, self.allowed):
+        if _suspect(unescaped(text), self.allowed):
             for where, value in strings(row):
                 yield from self.text(where, value)
 

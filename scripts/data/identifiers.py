@@ -64,9 +64,14 @@ class Allowed:
         return _national(text) in self.phones
 
 
+def unescaped(text: str) -> str:
+    """With plain slashes where JSON has escaped ones, as PHP writes them; JSON in JSON escapes them again."""
+    return re.sub(r"\\+/", "/", text) if "\\/" in text else text
+
+
 def found(text: str, allowed: Allowed) -> Iterator[tuple[str, str]]:
     """(kind, the text as written) of every identifier that can be somebody's and is not allowed."""
-    phones: list[str] = []
+    text, phones = unescaped(text), []
     for run in RUN.findall(text):
         if run.isdigit():
             if len(run) >= 10:
