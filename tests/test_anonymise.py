@@ -98,6 +98,12 @@ def test_what_is_not_personal_stays(text):
     assert find(text, Known(allowed=Allowed(["(84) 4020-8900"]))) == []
 
 
+@pytest.mark.parametrize("year", ["²", "²²", "8" * 4400])
+@pytest.mark.parametrize("said", ["nasci em 5 de maio de {}", "cinco de {} de 85", "{} de cinco de 85"])
+def test_digits_that_are_no_numbers_are_no_date(said, year):
+    assert not [each for each in find(said.format(year), Known()) if each.kind == "birth date"]
+
+
 def test_the_verb_writes_rows_and_a_masked_report(tmp_path, capsys):
     source, out = tmp_path / "real.jsonl", tmp_path / "safe.jsonl"
     source.write_text(

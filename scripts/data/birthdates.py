@@ -27,7 +27,9 @@ _YEAR = re.compile(
 
 def year_of(text: str) -> int:
     """1985 from `1985`, `85`, or words; 0 when it is no year."""
-    if text.isdigit():
+    if text.isdecimal():
+        if len(text) > 4:
+            return 0
         value = int(text)
     else:
         run = next(numerals.runs(text), [])
@@ -65,9 +67,9 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
         after = _YEAR.match(text, match.end() + text.startswith(".", match.end())) if before else None
         if not after:
             continue
-        day = int(before[1]) if before[1].isdigit() else next((int(r[0].digits) for r in numerals.runs(before[1])), 0)
+        day = int(before[1]) if before[1].isdecimal() else next((int(r[0].digits) for r in numerals.runs(before[1])), 0)
         run = next(numerals.runs(after[1]), None)
-        end = after.end(1) if after[1].isdigit() else after.start(1) + (_year_end(run) if run else 0)
+        end = after.end(1) if after[1].isdecimal() else after.start(1) + (_year_end(run) if run else 0)
         year = year_of(text[after.start(1) : end])
         if day and year:
             yield from _date(text, (low + before.start(1), end), (year, month, day), known)
@@ -83,7 +85,8 @@ def _spoken(text: str, known: Known) -> Iterator[Finding]:
     for day, month, year in zip(spoken, spoken[1:], spoken[2:], strict=False):
         gaps = text[day.end : month.start], text[month.end : year.start]
         joined = all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps)
-        if joined and not all(text[part.start : part.end].isdigit() for part in (day, month, year)):
+        short = all(len(part.digits) <= 4 for part in (day, month, year))
+        if joined and short and not all(text[part.start : part.end].isdecimal() for part in (day, month, year)):
             value = (year_of(text[year.start : year.end]), int(month.digits), int(day.digits))
             yield from _date(text, (day.start, year.end), value, known)
 

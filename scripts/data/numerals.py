@@ -66,7 +66,7 @@ def _numbers(text: str) -> Iterator[Spoken]:
     at = 0
     while at < len(tokens):
         start, end, word = tokens[at]
-        if word.isdigit():
+        if word.isdecimal():
             yield Spoken(start, end, word)
             at += 1
             continue
