@@ -123,6 +123,30 @@ def test_an_evaluation_row_that_the_gate_would_refuse_is_drawn_anew(tmp_path, mo
     assert len(asked) == 6 and not any("vai aqui" in text for text in asked)
 
 
+@pytest.mark.parametrize("name", ["conversations.jsonl", "rows/train.jsonl"])
+def test_own_rows_are_trained_and_make_the_data_stale(tmp_path, name):
+    build(small(tmp_path))
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text('{"messages": [{"role": "user", "content": "Posso?"}, {"role": "assistant", "content": "Pode."}]}\n')
+    assert not lock.is_current(tmp_path)
+    build(tmp_path)
+    assert lock.is_current(tmp_path)
+    assert rows_of(own)[0] in rows_of(tmp_path / "train.jsonl")
+
+
+@pytest.mark.parametrize("name", ["tools.json", "allow.txt", "base.sql", "kinds/more.yml"])
+def test_what_rows_are_made_of_makes_them_stale(tmp_path, name):
+    before = lock.recipe_hash(small(tmp_path))
+    for made in ("train.jsonl", "eval.jsonl", "card.yml", "CARD.md", "sample.db", ".rejected/train.jsonl"):
+        (tmp_path / made).parent.mkdir(exist_ok=True)
+        (tmp_path / made).write_text("made")
+    assert lock.recipe_hash(tmp_path) == before
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("new")
+    assert lock.recipe_hash(tmp_path) != before
+
+
 def test_training_rows_never_ask_what_held_out_rows_by_hand_ask(tmp_path):
     folder = small(tmp_path / "data")
     build(folder)

@@ -51,8 +51,8 @@ def build(folder: Path, db_url: str | None = None) -> dict:
 
 def own(folder: Path) -> list[dict]:
     """The rows of hand-written files in the folder, checked: all *.jsonl there but ours, and rows/*.jsonl."""
-    files = sorted({*folder.glob("*.jsonl"), *folder.glob("rows/*.jsonl")} - set(folder.glob("eval*.jsonl")))
-    files = [file for file in files if file.name != "train.jsonl"]
+    ours = {folder / "train.jsonl", *folder.glob("eval*.jsonl")}
+    files = sorted({*folder.glob("*.jsonl"), *folder.glob("rows/*.jsonl")} - ours)
     refuse(check_rows(files, **gates_of(folder)))
     return [row for file in files for _, row in jsonl.read(file)]
 

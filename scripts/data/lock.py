@@ -11,6 +11,8 @@ from scripts.files import sha256
 from scripts.model import base
 
 NAME = "data.lock.json"
+#: What a build writes, and the card beside it.
+MADE = ("train.jsonl", "eval.jsonl", NAME, "card.yml", "CARD.md")
 #: What an evaluation row may expect, the stronger first: a refusal that also contains something counts as no_call.
 KEYS = ("tool_call", "asks", "sql", "number", "no_call", "contains")
 
@@ -81,10 +83,12 @@ def _as_before(folder: Path, name: str, sha256: str) -> int:
 
 
 def recipe_hash(folder: Path) -> str:
-    """sha256 over the names and bytes of a data folder's YAML files, and of what training must keep clear of."""
+    """sha256 over the names and bytes of what rows are made of: a data folder's files but databases and `MADE`."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.rglob("*.yml"), *folder.glob("eval-*.jsonl")]):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in MADE and path.suffix != ".db" and "/." not in f"/{name}":
+            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
