@@ -25,13 +25,13 @@ def write(path: Path, text: str) -> None:
     write_lines(path, [text])
 
 
-def write_lines(path: Path, chunks: Iterable[str]) -> None:
-    """Streams text chunks into a temporary file beside `path`, then renames it over `path`."""
+def write_lines(path: Path, chunks: Iterable[str | bytes]) -> None:
+    """Streams chunks, texts as UTF-8, into a temporary file beside `path`, then renames it over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(chunks)
+        with open(handle, "wb") as stream:
+            stream.writelines(each.encode() if isinstance(each, str) else each for each in chunks)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Erases a person's rows from every data set and says what must be trained again (LGPD art. 18, VI).
+"""Erases a person's rows from every data set and says what must be made again (LGPD art. 18, VI).
 
 Run as: make forget SUBJECT=<hash>            the hash as rows carry it
         make forget SUBJECT=<cpf> SALT=<salt> the value that the hash was made of, with its salt
@@ -12,7 +12,7 @@ from scripts import arguments
 from scripts.data import lineage
 from scripts.data.imports import subject
 from scripts.errors import UserError, main_of
-from scripts.paths import OUTPUTS, shown
+from scripts.paths import shown
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -33,9 +33,9 @@ def main(argv: Sequence[str]) -> int | None:
         print("no row of this subject in any data set")
     stale = list(lineage.stale_runs(touched))
     for each in stale:
-        print(f"{shown(each.run)}: must be trained again, its {each.file} has changed")
-    for adapter in sorted({each.run.name for each in stale if each.run.is_relative_to(OUTPUTS)}):
-        print(f"next: make dataset ADAPTER={adapter} && make train ADAPTER={adapter} FORCE=1")
+        print(f"{shown(each.run)}: must be made again, its {each.changed} has changed")
+    for command in dict.fromkeys(each.again for each in stale):
+        print(f"next: {command}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ def place(tmp_path, monkeypatch):
     for name in ("DATASETS", "OUTPUTS"):
         monkeypatch.setattr(lineage, name, tmp_path / name.lower())
     monkeypatch.setattr(lineage, "ROOT", tmp_path)
-    monkeypatch.setattr(forget, "OUTPUTS", tmp_path / "outputs")
     rows = tmp_path / "datasets/unimed-attendant/rows"
     rows.mkdir(parents=True)
     lines = [jsonl.dump({"messages": [], "subject": who}) for who in (WHO, OTHER, WHO)] + [
@@ -46,7 +45,7 @@ def test_a_subject_is_forgotten_and_what_saw_them_named(place, capsys):
     assert kept == jsonl.dump({"messages": [], "subject": OTHER}) + f"broken, mentions {WHO}\n"
     assert (place / "b.jsonl").stat().st_mtime_ns == untouched
     told = capsys.readouterr().out
-    assert "a.jsonl: 2 rows erased" in told and "unimed-attendant: must be trained again" in told
+    assert "a.jsonl: 2 rows erased" in told and "unimed-attendant: must be made again" in told
     assert "kpi: must" not in told and "make train ADAPTER=unimed-attendant FORCE=1" in told
 
 
@@ -54,7 +53,46 @@ def test_a_changed_file_is_stale_without_anyone_forgotten(place, capsys):
     (place / "b.jsonl").write_text("")
     forget.main(["--subject", "0" * 32])
     told = capsys.readouterr().out
-    assert "no row of this subject" in told and "kpi: must be trained again" in told
+    assert "no row of this subject" in told and "kpi: must be made again" in told
+
+
+def test_the_number_is_the_same_however_it_is_written_and_rejected_rows_count(place, capsys):
+    rejected = place.parent / ".rejected/train.jsonl"
+    rejected.parent.mkdir()
+    rejected.write_text(jsonl.dump({"messages": [], "subject": WHO}))
+    forget.main(["--subject", "529.982.247-25", "--salt", "s"])
+    told = capsys.readouterr().out
+    assert "a.jsonl: 2 rows erased" in told and ".rejected/train.jsonl: 1 rows erased" in told
+    assert rejected.read_text() == ""
+
+
+def test_lines_that_nobody_can_read_stay_as_they_are(place):
+    file = place / "a.jsonl"
+    others = b'{"long": "' + b"x" * jsonl.MAX_LINE + b'"}\n' + b"\xff\n"
+    file.write_bytes(others + file.read_bytes())
+    assert lineage.forget(file, WHO) == 2
+    assert file.read_bytes().startswith(others + b'{"messages": [], "subject": "' + OTHER.encode())
+
+
+def test_what_is_made_of_a_stale_run_is_stale_and_nothing_else(place, capsys):
+    runs = {
+        "both": {"kind": "stack", "members": [{"adapter": "kpi"}, {"adapter": "unimed-attendant"}]},
+        "alone": {"kind": "stack", "members": [{"adapter": "kpi"}]},
+        "both-merged": {"kind": "merged", "of": {"name": "both"}},
+        "kpi-merged": {"kind": "merged", "of": {"name": "kpi"}},
+    }
+    for name, manifest in runs.items():
+        file = place.parents[2] / "outputs/base" / name / "manifest.json"
+        file.parent.mkdir()
+        file.write_text(json.dumps(manifest))
+    (place.parent / "recipe.yml").touch()
+    forget.main(["--subject", WHO])
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next:")]
+    assert told == [
+        "next: make dataset ADAPTER=unimed-attendant && make train ADAPTER=unimed-attendant FORCE=1",
+        "next: make stack STACK=both FORCE=1",
+        "next: make merge STACK=both FORCE=1",
+    ]
 
 
 def test_what_is_no_hash_is_refused(place):

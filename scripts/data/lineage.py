@@ -9,30 +9,31 @@ from scripts.data import jsonl
 from scripts.files import sha256, write_lines
 from scripts.paths import DATASETS, OUTPUTS, ROOT
 
+#: What is made of runs comes after them.
+_ORDER = ("adapter", "stack", "merged")
+
 
 @dataclass(frozen=True)
 class Seen:
-    """A run and the data file of its manifest that is no longer what it was trained on."""
+    """A run, the data file or run that it is made of and that has changed since, and what makes it anew."""
 
     run: Path
-    file: str
+    changed: str
+    again: str
 
 
 def row_files() -> list[Path]:
-    """Every JSONL of every data set, built files included."""
-    return sorted([*DATASETS.glob("*/*.jsonl"), *DATASETS.glob("*/rows/*.jsonl")])
-
-
-def count(file: Path, subject: str) -> int:
-    """Rows of a subject in a file."""
-    return sum(1 for _, raw in jsonl.lines(file) if _is_of(raw, subject))
+    """Every JSONL of every data set, built and rejected ones included."""
+    return sorted(file for place in ("*", "*/rows", "*/.rejected") for file in DATASETS.glob(f"{place}/*.jsonl"))
 
 
 def forget(file: Path, subject: str) -> int:
     """Rewrites a file without the subject's rows, all other bytes as they were; gives how many went."""
-    gone = count(file, subject)
+    with open(file, "rb") as lines:
+        gone = sum(_is_of(line, subject) for line in lines)
     if gone:
-        write_lines(file, (str(raw, "utf-8") for _, raw in jsonl.lines(file) if not _is_of(raw, subject)))
+        with open(file, "rb") as lines:
+            write_lines(file, (line for line in lines if not _is_of(line, subject)))
     return gone
 
 
@@ -46,17 +47,56 @@ def _is_of(raw: bytes, subject: str) -> bool:
 
 
 def stale_runs(touched: set[Path]) -> Iterator[Seen]:
-    """Runs whose manifest names a touched file, or one that has changed or gone since."""
-    for manifest in sorted(OUTPUTS.glob("*/*/manifest.json")):
-        for path, digest in _data_of(manifest):
-            file = Path(path) if Path(path).is_absolute() else ROOT / path
-            if file in touched or not file.exists() or sha256(file) != digest:
-                yield Seen(manifest.parent, path)
+    """Runs whose manifest names a touched file, or one that has changed or gone since; then what is made of them."""
+    manifests = {file.parent: _read(file) for file in sorted(OUTPUTS.glob("*/*/manifest.json"))}
+    stale: set[Path] = set()
+    for run in sorted(manifests, key=lambda run: _ORDER.index(_kind(manifests[run]))):
+        manifest = manifests[run]
+        if _kind(manifest) == "adapter":
+            changed = next((path for path, digest in _data_of(manifest, run) if _differs(path, digest, touched)), "")
+        else:
+            changed = next((name for name in _members(manifest) if run.parent / name in stale), "")
+        if changed:
+            stale.add(run)
+            yield Seen(run, changed, _again(run, manifests))
 
 
-def _data_of(manifest: Path) -> Iterator[tuple[str, str]]:
+def _read(manifest: Path) -> dict:
     try:
-        files = json.loads(manifest.read_text(encoding="utf-8"))["data"]["files"]
-        yield from ((str(file["path"]), str(file["sha256"])) for file in files)
-    except (ValueError, KeyError, TypeError):
-        yield str(manifest), ""  # a manifest that can't be read vouches for nothing
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _kind(manifest: dict) -> str:
+    return manifest["kind"] if manifest.get("kind") in _ORDER else "adapter"
+
+
+def _members(manifest: dict) -> list[str]:
+    return [manifest["of"]["name"]] if "of" in manifest else [each["adapter"] for each in manifest["members"]]
+
+
+def _differs(path: str, digest: str, touched: set[Path]) -> bool:
+    file = ROOT / path
+    return file in touched or not file.exists() or sha256(file) != digest
+
+
+def _data_of(manifest: dict, run: Path) -> list[tuple[str, str]]:
+    try:
+        return [(str(file["path"]), str(file["sha256"])) for file in manifest["data"]["files"]]
+    except (KeyError, TypeError):
+        return [(str(run / "manifest.json"), "")]  # a manifest that can't be read vouches for nothing
+
+
+def _again(run: Path, manifests: dict[Path, dict]) -> str:
+    """The command that makes a run anew."""
+    kind = _kind(manifests[run])
+    if kind == "stack":
+        return f"make stack STACK={run.name} FORCE=1"
+    if kind == "merged":
+        [name] = _members(manifests[run])
+        variable = "STACK" if _kind(manifests.get(run.parent / name, {})) == "stack" else "ADAPTER"
+        return f"make merge {variable}={name} FORCE=1"
+    build = f"make dataset ADAPTER={run.name} && " if (DATASETS / run.name / "recipe.yml").exists() else ""
+    return f"{build}make train ADAPTER={run.name} FORCE=1"
