@@ -9,7 +9,7 @@ typed freely from a CPF, a date or a name.
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from math import prod, sqrt
 from types import MappingProxyType
@@ -67,15 +67,14 @@ def parse(text: str) -> list:
     return stack[0][0]
 
 
-def names(nodes: Iterable) -> set[str]:
-    """Every list or slot that the nodes refer to."""
-    found: set[str] = set()
+def references(nodes: Iterable) -> Iterator[Name]:
+    """Every reference to a list or slot in the nodes."""
     for node in nodes:
         if isinstance(node, Name):
-            found |= {node.name, *(other for _, other in node.swaps)}
+            yield node
         elif isinstance(node, Choice):
-            found.update(*(names(option) for option in node.options))
-    return found
+            for option in node.options:
+                yield from references(option)
 
 
 def lines(block: str) -> list[tuple[int, str]]:
