@@ -63,6 +63,41 @@ def test_two_files_may_not_define_the_same(tmp_path):
         recipe.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("include", "told"),
+    [
+        ("facts.yml", "'facts.yml' is not of type 'array'"),
+        ("5", "5 is not of type 'array'"),
+        ("[.]", "$.include[0]: '.' is not a .yml file in this folder"),
+        ('[""]', "$.include[0]: '' is not a .yml file in this folder"),
+        ("[/etc/x.yml]", "$.include[0]: '/etc/x.yml' is not a .yml file in this folder"),
+        ("[../x.yml]", "$.include[0]: '../x.yml' is not a .yml file in this folder"),
+        ('["**.yml"]', "$.include[0]: '**.yml' is not a .yml file in this folder"),
+        ("[5]", "$.include[0]: 5 is not of type 'string'"),
+    ],
+)
+def test_what_is_included_is_a_list_of_files_of_the_folder(tmp_path, include, told):
+    small = Path("tests/valid/recipe/small.yml").read_text(encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        recipe.load(put(tmp_path, f"{small}include: {include}\n"))
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["source: dialogues", "source: database", "seed: 1", "include: [a.yml]", "system: {}"])
+def test_a_part_has_sections_only(tmp_path, line):
+    small = Path("tests/valid/recipe/small.yml").read_text(encoding="utf-8")
+    put(tmp_path, small + 'include: ["*.yml", more.yml]\n')
+    (tmp_path / "more.yml").write_text("facts:\n  more: x\n", encoding="utf-8")
+    assert recipe.load(tmp_path)["facts"]["more"] == "x"
+    (tmp_path / "more.yml").write_text(f"facts:\n  more: x\n{line}\n", encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        recipe.load(tmp_path)
+    key = line.split(":")[0]
+    assert [str(each) for each in error.value.problems] == [
+        f"{tmp_path}/more.yml:3:1: $.{key}: '{key}' belongs into recipe.yml alone"
+    ]
+
+
 def texts(template: str, lists: dict | None = None, count: int = 300) -> set[str]:
     rng = random.Random(0)
     parsed = {name: phrase_list(block) for name, block in (lists or {}).items()}

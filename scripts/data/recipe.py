@@ -20,7 +20,7 @@ SECTIONS = ("facts", "values", "phrases", "answers", "calls", "results", "kinds"
 
 @cache
 def _validator():
-    import jsonschema  # a tenth of a second that only a build needs: make check reads recipes with jsonschema_rs
+    import jsonschema  # a tenth of a second that only a reader of recipes needs
 
     return jsonschema.Draft202012Validator(json.loads((SCHEMAS / "recipe.schema.json").read_text(encoding="utf-8")))
 
@@ -28,15 +28,15 @@ def _validator():
 def load(folder: Path) -> dict:
     """The recipe of a data folder with its includes merged in; UserError names every mistake at once."""
     main = load_yaml(folder / "recipe.yml")
-    included = main.value.get("include") if isinstance(main.value, dict) else None
-    files = {n: sorted(folder.glob(str(pattern))) for n, pattern in enumerate(included or [])}
-    documents = [main, *(load_yaml(path) for paths in files.values() for path in paths)]
-    problems = [problem for document in documents for problem in _against_schema(document, document is main)]
+    problems = list(_against_schema(main))
+    files = {n: sorted({*folder.glob(pattern)} - {main.file}) for n, pattern in _patterns(main.value)}
+    parts = [load_yaml(path) for path in dict.fromkeys(path for paths in files.values() for path in paths)]
+    problems += [problem for document in parts for problem in _part_problems(document)]
     problems += [main.problem(f"$.include[{n}]", "no such file") for n, paths in files.items() if not paths]
     if not problems:
-        recipe, problems = _merged(documents)
+        recipe, problems = _merged([main, *parts])
         if recipe["source"] == "dialogues":
-            problems += references.problems(documents, recipe)
+            problems += references.problems([main, *parts], recipe)
     if problems:
         raise UserError(problems=problems, next=f"mend {shown(folder)}, then make dataset again")
     return recipe
@@ -48,13 +48,29 @@ def allowed(folder: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-def _against_schema(document: Document, main: bool) -> Iterator[Problem]:
+def _patterns(recipe: object) -> Iterator[tuple[int, str]]:
+    """(position, pattern) of what a recipe includes, as far as the schema has nothing against it."""
+    included = recipe.get("include") if isinstance(recipe, dict) else None
+    allowed = _validator().evolve(schema=_validator().schema["$defs"]["pattern"])
+    return (
+        (n, each) for n, each in enumerate(included if isinstance(included, list) else ()) if allowed.is_valid(each)
+    )
+
+
+def _part_problems(document: Document) -> Iterator[Problem]:
+    """What is wrong with an included file: it has sections of a recipe and nothing else."""
+    value = document.value
+    if isinstance(value, dict):
+        main = _validator().schema["$defs"]["dialogues"]["properties"].keys() - set(SECTIONS)
+        yield from (document.problem(f"$.{key}", f"{key!r} belongs into recipe.yml alone") for key in main & set(value))
+        value = {key: each for key, each in value.items() if key not in main} | {"source": "dialogues", "part": True}
+    yield from _against_schema(document, value)
+
+
+def _against_schema(document: Document, value: object = ...) -> Iterator[Problem]:
     from jsonschema.exceptions import best_match
 
-    value = document.value
-    if not main and isinstance(value, dict):
-        value = {"source": "dialogues", "part": True} | value
-    for error in _validator().iter_errors(value):
+    for error in _validator().iter_errors(document.value if value is ... else value):
         inner = best_match([error])
         hint = ""
         if inner.validator == "additionalProperties":
@@ -62,6 +78,8 @@ def _against_schema(document: Document, main: bool) -> Iterator[Problem]:
             hint = suggestion(str(unknown), inner.schema["properties"])
         said = repr(inner.instance)
         message = inner.message.replace(said, "this") if len(said) > 60 else inner.message
+        if inner.validator == "pattern" and "errorMessage" in inner.schema:
+            message = f"{said} is not {inner.schema['errorMessage']}"
         yield document.problem(inner.json_path, message, hint)
 
 
