@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 from scripts.config import yamlfile
-from scripts.data import questions, sampledb
+from scripts.data import asking, questions, sampledb
 from scripts.data.asking import Noun, plain, plural
+from scripts.data.recipe import load
 from scripts.data.similarity import Index
 from scripts.errors import UserError
-from scripts.paths import DATASETS, ROOT
+from scripts.paths import DATASETS, ROOT, SCHEMAS
 
 FOLDER = DATASETS / "schema"
 
@@ -156,6 +157,53 @@ def test_a_phrase_in_both_lists_is_refused_at_its_line(tmp_path, recipe):
         UserError, match=r"phrases.yml:\d+:\d+: \$.contar.eval\[\d+\]: training has this phrase as well"
     ):
         questions.rows(recipe, Path(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("contar: {train: [a]}", "$.contar.eval: missing"),
+        ("contar: {train: [a], eval: []}", "$.contar.eval: []"),
+        ("contar: {train: a b c, eval: [d]}", "$.contar.train: 'a b c' is not a list"),
+        ("contar: {train: [a, 5], eval: [d]}", "$.contar.train[1]: 5 is not text"),
+        ("[contar]", "is not keys and values"),
+    ],
+)
+def test_phrases_that_can_t_be_asked_are_told_at_their_place(tmp_path, text, told):
+    file = tmp_path / "phrases.yml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(UserError) as error:
+        asking.phrases(file)
+    assert told in str(error.value)
+
+
+def test_an_intent_without_phrases_is_named(recipe):
+    phrases = asking.phrases(FOLDER / "phrases.yml")
+    phrases["contarr"] = phrases.pop("contar")
+    points = [asking.Point("contar", "contar", "", {}), asking.Point("listar", "listar", "", {})]
+    with pytest.raises(UserError, match=r"^phrases\.yml has no intent 'contar' \(did you mean 'contarr'\?\)\nnext"):
+        asking.deal(points, phrases, recipe, strict=True)
+
+
+@pytest.mark.parametrize("adapter", ["schema", "kpi"])
+@pytest.mark.parametrize("place", ["quotas", "held_out"])
+def test_a_kind_that_nothing_makes_is_told(tmp_path, adapter, place):
+    text = (DATASETS / adapter / "recipe.yml").read_text("utf-8")
+    old, new = (
+        ("quotas:\n", "quotas:\n  listaa: {train: 1, eval: 1}\n")
+        if place == "quotas"
+        else ("kinds: [", "kinds: [listaa, ")
+    )
+    assert old in text
+    (tmp_path / "recipe.yml").write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(UserError, match=r"'listaa' is not one of .*did you mean 'listar?'"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(("adapter", "source"), [("schema", "database"), ("kpi", "indicators")])
+def test_the_kinds_of_the_schema_are_those_that_are_made(adapter, source):
+    kinds = json.loads((SCHEMAS / "recipe.schema.json").read_text("utf-8"))["$defs"][f"{source}_kind"]["enum"]
+    assert set(kinds) == set(load(DATASETS / adapter)["quotas"])
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.config import yamlfile
+from scripts.config import schema, yamlfile
 from scripts.data.similarity import nearness
-from scripts.errors import UserError
+from scripts.errors import UserError, suggestion
 
 MONTHS = [
     "janeiro", "fevereiro", "março", "abril", "maio", "junho",
@@ -106,8 +106,8 @@ def styled(text: str, rng: random.Random) -> str:
 def phrases(file: Path) -> dict[str, dict[str, list[str]]]:
     """Every intent's `train` and `eval` phrases; a phrase in both is refused."""
     document = yamlfile.load(file)
-    problems = []
-    for intent, lists in document.value.items():
+    problems = schema.problems(document, "phrases")
+    for intent, lists in document.value.items() if not problems else ():
         for index, phrase in enumerate(lists["eval"]):
             if phrase in lists["train"]:
                 problems.append(document.problem(f"$.{intent}.eval[{index}]", "training has this phrase as well"))
@@ -132,7 +132,7 @@ def filled(phrase: str, slots: Slots, intent: str) -> str:
     """The phrase with its {slots}; UserError where it names one that its intent hasn't."""
     try:
         return phrase.format(**slots)
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         known = " ".join(f"{{{name}}}" for name in slots) or "none"
         said = f"{intent}: {phrase!r} can't be filled ({error}); slots: {known}"
         raise UserError(said, next="edit phrases.yml") from None
@@ -146,6 +146,7 @@ def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> 
     by_kind: dict[str, list[Point]] = {}
     for point in points:
         by_kind.setdefault(point.kind, []).append(point)
+    _refuse_unsaid({point.intent for kind in recipe["quotas"] for point in by_kind.get(kind, ())}, phrases)
     held = recipe["options"].get("held_out", {"kinds": [], "share": 0})
     train, evaluation, said, short, known = [], [], set(), [], {}
     for kind, quota in recipe["quotas"].items():
@@ -168,6 +169,14 @@ def deal(points: Iterable[Point], phrases: dict, recipe: dict, strict: bool) -> 
         raise UserError("\n".join(short), next="lower these quotas in the recipe, or add phrases or synonyms")
     random.Random(f"{recipe['seed']} order").shuffle(train)
     return train, evaluation
+
+
+def _refuse_unsaid(intents: set[str], phrases: dict) -> None:
+    """UserError for each intent that has no phrases."""
+    hints = {each: suggestion(each, phrases) for each in sorted(intents - phrases.keys())}
+    told = [f"phrases.yml has no intent {each!r}" + (f" ({hint})" if hint else "") for each, hint in hints.items()]
+    if told:
+        raise UserError("\n".join(told), next="edit phrases.yml")
 
 
 def _take(turns: Iterator[tuple[Point, str]], count: int, said: set[str]) -> list[tuple[Point, str]]:

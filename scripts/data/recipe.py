@@ -76,6 +76,8 @@ def _against_schema(document: Document, value: object = ...) -> Iterator[Problem
         if inner.validator == "additionalProperties":
             unknown = next((key for key in inner.instance if key not in inner.schema["properties"]), "")
             hint = suggestion(str(unknown), inner.schema["properties"])
+        if inner.validator == "enum":
+            hint = suggestion(str(inner.instance), inner.schema["enum"])
         said = repr(inner.instance)
         message = inner.message.replace(said, "this") if len(said) > 60 else inner.message
         if inner.validator == "pattern" and "errorMessage" in inner.schema:
