@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from scripts.config import yamlfile
 from scripts.data import database, questions
+from scripts.data.recipe import load
 from scripts.data.sqlfilters import literal, within
 from scripts.errors import UserError
-from scripts.paths import DATASETS
+from scripts.paths import DATASETS, ROOT
 
 FOLDER = DATASETS / "schema"
 PERSONAL = {"nome", "cpf", "data_nascimento", "telefone", "email", "endereco"}
@@ -110,6 +111,13 @@ def test_names_that_need_quotes_and_values_with_apostrophes(tmp_path, recipe):
         ("operadora.db", "it looks like sqlite:///file.db"),
         ("oracel://a@b/c", "it looks like sqlite:///file.db"),
         ("postgresql://someone:secret@127.0.0.1:1/x", "can't connect"),
+        (
+            "postgresql://someone:secret@localhost:abc/x",
+            r"DB=postgresql://someone:\*\*\*@localhost:abc/x: .* looks like",
+        ),
+        ("firebird://someone:se@secret@localhost/x?password=secret", r"DB=firebird://someone:\*\*\*@localhost/x"),
+        ("mssql+pyodbc://someone:secret@localhost/x", "its driver pyodbc is not installed"),
+        (f"sqlite:///{ROOT}/README.md", "can't connect: file is not a database"),
     ],
 )
 def test_a_wrong_url_is_said_in_one_sentence(url, message):
@@ -122,6 +130,47 @@ def test_a_missing_table_is_named_with_the_choices(recipe):
     engine = database.connect(recipe["options"])
     with pytest.raises(UserError, match="has no table faturas; it has: beneficiario"):
         database.read(engine, recipe["options"] | {"only": ["faturas"]})
+
+
+def test_a_table_that_may_not_be_read_is_named(tmp_path):
+    engine = made(tmp_path, "CREATE TABLE open (a TEXT); CREATE TABLE shut (a TEXT)")
+
+    def refuse(action, table, *_):
+        return sqlite3.SQLITE_DENY if (action, table) == (sqlite3.SQLITE_READ, "shut") else sqlite3.SQLITE_OK
+
+    engine.dispose()
+    sa.event.listen(engine, "connect", lambda connection, _: connection.set_authorizer(refuse))
+    with pytest.raises(UserError, match="the table shut can't be read: "):
+        database.read(engine, {"personal": ["cpf"]})
+    assert list(database.read(engine, {"personal": ["cpf"], "only": ["open"]}).tables) == ["open"]
+
+
+@pytest.mark.parametrize("value", ["05/03/2024", ""])
+def test_dates_that_are_none_are_not_asked_for(tmp_path, recipe, value):
+    engine = made(tmp_path, f"CREATE TABLE t (d DATE); INSERT INTO t VALUES ('{value}'), ('2024-03-05')")
+    source = database.read(engine, recipe["options"] | {"only": ["t"]})
+    points = list(questions.sqlpoints.points(source, questions.Wording(recipe["options"])))
+    assert [point.kind for point in points] == ["contar"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("    - senha|", '    - "*senha*"\n    - senha|', "$.options.personal[5]: '*senha*' is not a 'regex'"),
+        (
+            "    municipio.populacao:",
+            "    t.c: [mais]\n    municipio.populacao:",
+            "$.options.rankings['t.c']: ['mais'] is too short",
+        ),
+    ],
+)
+def test_options_that_a_build_can_t_use_are_told_at_their_place(tmp_path, old, new, told):
+    text = (FOLDER / "recipe.yml").read_text("utf-8")
+    assert old in text
+    (tmp_path / "recipe.yml").write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(UserError) as error:
+        load(tmp_path)
+    assert told in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a database is made of, read through SQLAlchemy: tables, columns, keys, comments and safe values.
 
-`read(url, options)` reflects SQLite, PostgreSQL or MySQL. Values are fetched only of columns that can't
+`read(engine, options)` reflects SQLite, PostgreSQL or MySQL. Values are fetched only of columns that can't
 identify a person: a column whose name matches a pattern of `options["personal"]` is never selected
 from, unless it is named in `options["public"]` as `table.column`; and a value counts only where at least
 `options["least_rows"]` rows share it.
@@ -97,18 +97,21 @@ def connect(options: dict, db_url: str | None = None) -> Engine:
         if parsed.drivername.startswith("sqlite") and parsed.database and not Path(parsed.database).is_file():
             raise UserError(f"DB={url}: there is no such file", next="make dataset DB=sqlite:///path/to/file.db")
         engine = sa.create_engine(parsed)
-        engine.connect().close()
+        sa.inspect(engine).get_table_names()  # SQLite opens any file, and minds when it reads it
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"DB={url}: its driver {error.name} is not installed", next=f"pip install {error.name}"
-        ) from None
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        told = f"DB={_shown(url)}: its driver {error.name} is not installed"
+        raise UserError(told, next=f"pip install {error.name}") from None
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
         hint = "sqlite:///file.db, postgresql://user@host/name or mysql+pymysql://user@host/name"
-        raise UserError(f"DB={url}: {error}; it looks like {hint}") from None
+        raise UserError(f"DB={_shown(url)}: {error}; it looks like {hint}") from None
     except sa.exc.DBAPIError as error:
-        shown = sa.make_url(url).render_as_string(hide_password=True)
-        raise UserError(f"DB={shown}: can't connect: {str(error.orig).splitlines()[0]}") from None
+        raise UserError(f"DB={_shown(url)}: can't connect: {str(error.orig).splitlines()[0]}") from None
     return engine
+
+
+def _shown(url: str) -> str:
+    """The URL without its password, though it may not parse."""
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"(://[^:/]*:).*@", r"\1***@", url))
 
 
 def read(engine: Engine, options: dict) -> Database:
@@ -124,7 +127,11 @@ def read(engine: Engine, options: dict) -> Database:
         )
     database = Database(engine, {})
     for name in sorted(names):
-        database.tables[name] = _table(database, inspector, name, options)
+        try:
+            database.tables[name] = _table(database, inspector, name, options)
+        except sa.exc.DBAPIError as error:
+            told = f"the table {name} can't be read: {str(error.orig).splitlines()[0]}"
+            raise UserError(told, next="name those that can under `only` in the recipe's options") from None
     return database
 
 
@@ -161,7 +168,7 @@ def _column(database: Database, table: str, raw: dict, comment: str, keys: set, 
         complete = len(values) == len(found)
     if kind in ("date", "time", "month") and not personal:
         first, last = database.run(f"SELECT MIN({quoted(name)}), MAX({quoted(name)}) {where}")[0]
-        if first is not None:
+        if re.match(r"\d{4}-\d\d", str(first)) and re.match(r"\d{4}-\d\d", str(last)):  # SQLite keeps any text
             database.dates[f"{table}.{name}"] = (str(first), str(last))
     kind = "other" if kind == "text" else kind
     return Column(table, name, kind, comment, personal, raw["nullable"], values, complete)

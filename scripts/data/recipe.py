@@ -22,7 +22,8 @@ SECTIONS = ("facts", "values", "phrases", "answers", "calls", "results", "kinds"
 def _validator():
     import jsonschema  # a tenth of a second that only a reader of recipes needs
 
-    return jsonschema.Draft202012Validator(json.loads((SCHEMAS / "recipe.schema.json").read_text(encoding="utf-8")))
+    rules = json.loads((SCHEMAS / "recipe.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(rules, format_checker=jsonschema.FormatChecker(["regex"]))
 
 
 def load(folder: Path) -> dict:
