@@ -13,6 +13,7 @@ from scripts.config import yamlfile
 from scripts.data import asking, database, indicators, sampledb
 from scripts.data.database import Database
 from scripts.data.indicator import Indicator, Period, between, decimal, limit, read
+from scripts.data.recipe import load
 from scripts.data.similarity import Index
 from scripts.errors import UserError
 from scripts.paths import DATASETS, SCHEMAS
@@ -120,6 +121,32 @@ def test_a_month_that_was_not_learnt_is_not_answered_with_a_number(made):
     answers = [row["messages"][1]["content"] for row in made[0] if row["kind"] == "sem_numero"]
     assert "Não tenho o número de 2023, só dos meses de 2025 e dos anos de 2024 e 2025." in answers
     assert not any("%" in answer for answer in answers)
+
+
+def test_what_is_learnt_by_heart_is_not_unknown(recipe):
+    options = recipe["options"] | {
+        "months": ["2024-01", "2025-12"],
+        "years": [2025],
+        "held_out": {"share": 0, "kinds": []},
+    }
+    quotas = {"sem_numero": {"train": 60, "eval": 6}}
+    train, _ = indicators.rows(recipe | {"options": options, "quotas": quotas}, FOLDER)
+    assert any("número de 2024," in row["messages"][1]["content"] for row in train)
+    assert not any(re.search(r"número de \w+ de 202[45],", row["messages"][1]["content"]) for row in train)
+
+
+def test_a_span_that_ends_before_it_begins_is_told(tmp_path):
+    text = (FOLDER / "recipe.yml").read_text("utf-8")
+    assert "months: [2025-01, 2025-12]" in text
+    (tmp_path / "recipe.yml").write_text(text.replace("[2025-01, 2025-12]", "[2025-12, 2025-01]"), "utf-8")
+    with pytest.raises(UserError, match=r"recipe\.yml:\d+:\d+: \$\.options\.months: 2025-12 comes after 2025-01"):
+        load(tmp_path)
+
+
+def test_numbers_that_are_shown_as_equal_are_equal(tmp_path, source, blocks):
+    blocks["indicators"][0]["sql"] = "SELECT 74.1 + LENGTH(:start) * 0.001 + SUBSTR(:start, 6, 2) * 0.001"
+    first = read(written(tmp_path, blocks), source, between("2025-01", "2025-02"))[0]
+    assert list(first.numbers.values()) == [74.1, 74.1]
 
 
 def test_a_fourth_indicator_is_one_block(tmp_path, recipe, blocks):

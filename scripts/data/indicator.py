@@ -137,7 +137,8 @@ def read(file: Path, source: Database, periods: list[Period]) -> list[Indicator]
             continue
         try:
             for period in periods:
-                indicator.numbers[period] = number_of(source, indicator.query(period))
+                number = number_of(source, indicator.query(period))
+                indicator.numbers[period] = round(number, indicator.decimals)  # equal where they are shown as equal
         except (sa.exc.DBAPIError, ValueError) as error:
             text = str(getattr(error, "orig", error)).splitlines()[0]
             problems.append(document.problem(path, f"{indicator.bare} of {period.name}: {text}"))

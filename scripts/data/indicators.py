@@ -25,7 +25,8 @@ def rows(recipe: dict, folder: Path, db_url: str | None = None) -> tuple[list[Ro
     indicators = read(folder / "indicators.yml", source, months + years)
     asked = between(*options["sql_months"])
     unknown = [period for period in asked if period not in months]
-    unknown += [Period(year, month) for year in (years[0].year - 1, years[-1].year + 1) for month in range(13)]
+    beside = (Period(year, month) for year in (years[0].year - 1, years[-1].year + 1) for month in range(13))
+    unknown += [period for period in beside if period not in months + years]
     points = [*_list(indicators), *_unknown(indicators, months, years, unknown)]
     for each in indicators:
         points += [*_words(each), *_numbers(each, months, years), *_queries(each, asked + years)]

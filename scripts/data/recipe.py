@@ -38,6 +38,8 @@ def load(folder: Path) -> dict:
         recipe, problems = _merged([main, *parts])
         if recipe["source"] == "dialogues":
             problems += references.problems([main, *parts], recipe)
+        if recipe["source"] == "indicators":
+            problems += _backward(main)
     if problems:
         raise UserError(problems=problems, next=f"mend {shown(folder)}, then make dataset again")
     return recipe
@@ -84,6 +86,13 @@ def _against_schema(document: Document, value: object = ...) -> Iterator[Problem
         if inner.validator == "pattern" and "errorMessage" in inner.schema:
             message = f"{said} is not {inner.schema['errorMessage']}"
         yield document.problem(inner.json_path, message, hint)
+
+
+def _backward(main: Document) -> Iterator[Problem]:
+    for key in ("months", "sql_months"):
+        first, last = main.value["options"][key]
+        if first > last:
+            yield main.problem(f"$.options.{key}", f"{first} comes after {last}")
 
 
 def _merged(documents: list[Document]) -> tuple[dict, list[Problem]]:
