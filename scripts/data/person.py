@@ -1,7 +1,7 @@
 """One synthetic client of a conversation: its slots, and the same values in canonical form for a tool.
 
 CPFs fail their check digits on purpose, so that none can be anybody's. `{cpf}` and `{birth}` are
-written as people write; the slots that begin with bad_, slip_ and part_ are what can go wrong.
+written as people write; the slots of other names (bad_, slip_, short_, long_, future_ …) are what can go wrong.
 """
 
 import calendar
