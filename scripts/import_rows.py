@@ -16,7 +16,7 @@ from scripts.config import adapter as adapters
 from scripts.config import schema, yamlfile
 from scripts.data import imports, jsonl
 from scripts.data.anonymous import details
-from scripts.data.gates import Gate, allowed_of, capped, is_empty
+from scripts.data.gates import Gate, capped, gates_of, is_empty
 from scripts.data.identifiers import masked
 from scripts.errors import Problem, UserError, main_of
 from scripts.files import write_lines
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int | None:
         raise UserError("IN= names no file", next="make import IN=<file> FORMAT=sharegpt|openai|csv ADAPTER=<name>")
     name = adapters.find(options.adapter)
     target = target_of(name, f"{Path(options.file).stem}.jsonl")
-    gate, rows, problems = gate_of(name), [], []
+    gate, rows, problems = Gate(**gates_of(adapters.data_of(name))), [], []
     for each in imports.read(Path(options.file), options.format, options.subject_field, options.salt):
         found = [each] if isinstance(each, Problem) else list(checked(Path(options.file), *each, gate))
         problems += found
@@ -69,12 +69,6 @@ def target_of(name: str, file: str) -> Path:
         told = f"{name} has no recipe.yml, and what {shown(config)} names of its data has rows already"
         raise UserError(told, next=f"name {shown(rows)} under `datasets` too, then make import again")
     return free[0]
-
-
-def gate_of(name: str) -> Gate:
-    """The gates of an adapter's rows."""
-    tools = adapters.data_of(name) / "tools.json"
-    return Gate(tools if tools.exists() else None, allowed_of(name))
 
 
 def checked(file: Path, line: int, row: dict, gate: Gate) -> Iterator[Problem]:

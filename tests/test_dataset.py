@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.data import dialogue, lock, similarity, spoken
-from scripts.data.build import build
+from scripts.data.build import SHOWN, build
 from scripts.data.conversation import said
 from scripts.data.variety import mask, measure, utterances
 from scripts.errors import UserError
@@ -113,6 +113,13 @@ def test_a_refused_row_replaces_nothing(tmp_path):
     with pytest.raises(UserError, match=r"\.rejected/train\.jsonl:\d+: .*no tool 'unimed_delete'"):
         build(tmp_path)
     assert (tmp_path / "train.jsonl").read_bytes() == before
+
+
+def test_of_a_thousand_refused_rows_the_first_are_shown(tmp_path):
+    with pytest.raises(UserError) as error:
+        build(small(tmp_path, ("tool: unimed_consult", "tool: unimed_delete")))
+    assert len(error.value.problems) <= SHOWN + 1
+    assert "more problems" in str(error.value)
 
 
 def test_an_evaluation_row_that_the_gate_would_refuse_is_drawn_anew(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import forget
-from scripts.data import jsonl, lineage
+from scripts.data import cards, jsonl, lineage
 from scripts.data.cards import card
 from scripts.data.imports import subject
 from scripts.errors import UserError
@@ -98,6 +98,26 @@ def test_what_is_made_of_a_stale_run_is_stale_and_nothing_else(place, capsys):
 def test_what_is_no_hash_is_refused(place):
     with pytest.raises(UserError, match="SUBJECT is no hash"):
         forget.main(["--subject", "52998224725x"])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("limits:\n", "limits:\n  - Conhece: só isto\n"), '$.limits[0]: {"Conhece": "só isto"} is not text'),
+        (("licence: ", "licence: 5 #"), "$.licence: 5 is not text"),
+        (("licence: ", "license: "), "$.licence: missing"),
+        (("title: ", "title: [a] #"), '$.title: ["a"] is not text'),
+    ],
+)
+def test_a_card_that_says_something_else_is_told_where(tmp_path, monkeypatch, change, told):
+    text = (DATASETS / "kpi/card.yml").read_text(encoding="utf-8")
+    assert change[0] in text
+    (tmp_path / "kpi").mkdir()
+    (tmp_path / "kpi/card.yml").write_text(text.replace(*change), encoding="utf-8")
+    monkeypatch.setattr(cards, "DATASETS", tmp_path)
+    with pytest.raises(UserError) as error:
+        card("kpi")
+    assert told in str(error.value)
 
 
 CARDS = sorted(file.parent.name for file in DATASETS.glob("*/card.yml"))

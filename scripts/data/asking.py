@@ -14,12 +14,9 @@ from pathlib import Path
 
 from scripts.config import schema, yamlfile
 from scripts.data.similarity import nearness
+from scripts.data.spoken import MONTHS
 from scripts.errors import UserError, suggestion
 
-MONTHS = [
-    "janeiro", "fevereiro", "março", "abril", "maio", "junho",
-    "julho", "agosto", "setembro", "outubro", "novembro", "dezembro",
-]  # fmt: skip
 Row = dict
 Slots = dict[str, str]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.data import jsonl, lock, recipe
-from scripts.data.gates import check_rows
+from scripts.data.gates import capped, check_rows, gates_of
 from scripts.errors import Problem, UserError
 from scripts.files import write, write_json
 from scripts.paths import shown
@@ -36,7 +36,7 @@ def build(folder: Path, db_url: str | None = None) -> dict:
     if missed:
         raise UserError("\n".join(missed), next=f"edit {shown(folder / 'recipe.yml')}, then make dataset again")
     train = train + own(folder)
-    texts = {"train": lock.text_of(train), "eval": lock.text_of(evaluation)}
+    texts = {"train": "".join(map(jsonl.dump, train)), "eval": "".join(map(jsonl.dump, evaluation))}
     draft = folder / ".rejected"
     for name, text in texts.items():
         write(draft / f"{name}.jsonl", text)
@@ -57,17 +57,12 @@ def own(folder: Path) -> list[dict]:
     return [row for file in files for _, row in jsonl.read(file)]
 
 
-def gates_of(folder: Path) -> dict:
-    """The tools and the allow-list of a data folder, as check_rows takes them."""
-    tools = folder / "tools.json"
-    return {"tools": tools if tools.exists() else None, "allow": recipe.allowed(folder)}
-
-
 def refuse(problems: Sequence[Problem]) -> None:
-    """UserError where there are problems."""
+    """UserError with the first problems where there are some."""
     if problems:
         raise UserError(
-            problems=problems, next="mend these rows, or the recipe that makes them, then make dataset again"
+            problems=capped(problems, "", SHOWN),
+            next="mend these rows, or the recipe that makes them, then make dataset again",
         )
 
 

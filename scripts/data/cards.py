@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
+from scripts.config import schema, yamlfile
 from scripts.errors import UserError
 from scripts.paths import DATASETS, shown
 
@@ -22,7 +21,7 @@ FACTS = {
 
 
 def card(adapter: str) -> str:
-    """The card's Markdown; UserError where card.yml lacks a fact."""
+    """The card's Markdown; UserError where card.yml lacks a fact or can't be read."""
     folder = DATASETS / adapter
     facts, lock = _facts(folder / "card.yml"), _lock(folder / "data.lock.json")
     lines = [
@@ -39,16 +38,12 @@ def card(adapter: str) -> str:
 
 
 def _facts(file: Path) -> dict:
-    try:
-        facts = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except OSError:
-        raise UserError(f"{shown(file)}: no such file", next=f"write it with {', '.join([*FACTS, 'limits'])}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{shown(file)}: not YAML: {error}") from None
-    missing = [key for key in (*FACTS, "limits") if not facts.get(key)]
-    if missing:
-        raise UserError(f"{shown(file)}: lacks {', '.join(missing)}")
-    return facts
+    if not file.exists():
+        raise UserError(f"{shown(file)}: no such file", next=f"write it with {', '.join([*FACTS, 'limits'])}")
+    document = yamlfile.load(file)
+    if problems := schema.problems(document, "card"):
+        raise UserError(problems=problems)
+    return document.value
 
 
 def _lock(file: Path) -> dict:

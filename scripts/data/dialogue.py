@@ -14,11 +14,11 @@ from pathlib import Path
 
 from scripts.data import jsonl
 from scripts.data.conversation import said
+from scripts.data.gates import gates_of
 from scripts.data.identifiers import Allowed, found
 from scripts.data.noise import Noise
 from scripts.data.person import Person
 from scripts.data.phrasing import Piece, expand, lines, parse, phrase_list
-from scripts.data.recipe import allowed
 from scripts.data.similarity import nearness
 from scripts.data.variety import Seen
 from scripts.errors import UserError
@@ -29,7 +29,7 @@ ATTEMPTS = 300
 
 def rows(recipe: Mapping, folder: Path, db_url: str | None = None) -> tuple[list[dict], list[dict]]:
     """(train, evaluation) rows, in an order that the seed alone decides; UserError where phrasings run out."""
-    spared = Allowed(allowed(folder))
+    spared = Allowed(gates_of(folder)["allow"])
 
     def nobodys(row: dict) -> bool:
         return not any(True for m in row["messages"] for _ in found(m["content"] or "", spared))

@@ -46,9 +46,8 @@ def check_adapter(adapter: str) -> list[Problem]:
     folder = DATASETS / adapter
     evaluation = sorted(folder.glob("eval*.jsonl"))
     train = sorted({*folder.glob("*.jsonl"), *folder.glob("rows/*.jsonl")} - set(evaluation))
-    tools = folder / "tools.json"
     empty = [Problem(shown(file), 1, 0, "", "no rows yet: one conversation a line") for file in train if is_empty(file)]
-    return empty + check_rows(train, evaluation, tools=tools if tools.exists() else None, allow=allowed_of(adapter))
+    return empty + check_rows(train, evaluation, **gates_of(folder))
 
 
 def is_empty(file: Path) -> bool:
@@ -56,10 +55,16 @@ def is_empty(file: Path) -> bool:
     return not file.stat().st_size
 
 
+def gates_of(folder: Path) -> dict:
+    """The `tools` and the `allow` list of a data folder, as `Gate` and `check_rows` take them."""
+    tools, allow = folder / "tools.json", folder / "allow.txt"
+    allowed = allow.read_text(encoding="utf-8").splitlines() if allow.exists() else []
+    return {"tools": tools if tools.exists() else None, "allow": allowed}
+
+
 def allowed_of(adapter: str) -> list[str]:
-    """The lines of datasets/<adapter>/allow.txt."""
-    file = DATASETS / adapter / "allow.txt"
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    """The lines of datasets/<adapter>/allow.txt: phones and e-mails that rows may show."""
+    return gates_of(DATASETS / adapter)["allow"]
 
 
 def capped(problems: Iterator[Problem] | Sequence[Problem], file: str, limit: int = LIMIT) -> list[Problem]:

@@ -11,8 +11,9 @@ import jsonschema
 import sqlalchemy as sa
 
 from scripts.config import yamlfile
-from scripts.data.asking import MONTHS, Slots, month_texts
+from scripts.data.asking import Slots, month_texts
 from scripts.data.database import Database
+from scripts.data.spoken import MONTHS
 from scripts.errors import UserError
 from scripts.paths import SCHEMAS
 

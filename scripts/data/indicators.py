@@ -12,9 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from scripts.data import database
-from scripts.data.asking import MONTHS, Point, Row, deal, phrases
+from scripts.data.asking import Point, Row, deal, phrases
 from scripts.data.database import Database
 from scripts.data.indicator import Indicator, Period, between, limit, read
+from scripts.data.spoken import MONTHS
 
 
 def rows(recipe: dict, folder: Path, db_url: str | None = None) -> tuple[list[Row], list[Row]]:

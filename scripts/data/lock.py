@@ -17,11 +17,6 @@ MADE = ("train.jsonl", "eval.jsonl", NAME, "card.yml", "CARD.md")
 KEYS = ("tool_call", "asks", "sql", "number", "no_call", "contains")
 
 
-def text_of(rows: Sequence[dict]) -> str:
-    """The rows as JSONL."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
 def entry(rows: Sequence[dict], text: str) -> dict:
     """Rows, characters of all contents and arguments, sha256 and rows per kind of one file."""
     return {

@@ -45,12 +45,6 @@ def load(folder: Path) -> dict:
     return recipe
 
 
-def allowed(folder: Path) -> list[str]:
-    """The lines of allow.txt: phones and e-mails that rows may show."""
-    file = folder / "allow.txt"
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
-
 def _patterns(recipe: object) -> Iterator[tuple[int, str]]:
     """(position, pattern) of what a recipe includes, as far as the schema has nothing against it."""
     included = recipe.get("include") if isinstance(recipe, dict) else None
