@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from scripts.files import write_json
+from scripts.files import sha256, write_json
 from scripts.model import base
 from scripts.paths import CODE
 
@@ -131,7 +131,8 @@ def make(family: Family, target: Path, seed: int = 0) -> Path:
     target.mkdir(parents=True)
     fast = tokenizer(family)
     made = model(family, len(fast), seed)
-    made.generation_config.eos_token_id = fast.eos_token_id
+    # Random weights hardly ever say what ends a turn: every fourth token does, so that answers are short.
+    made.generation_config.eos_token_id = sorted({fast.eos_token_id, *range(0, len(fast), 4)})
     made.save_pretrained(target)
     fast.save_pretrained(target)
     write_json(target / "base.json", {"name": family.name, "sha256": base.measured(target)})
@@ -191,3 +192,36 @@ def rows(name: str, count: int = 64) -> list[str]:
             + "\n"
         )
     return made
+
+
+def hub_run(root: Path, name: str) -> Path:
+    """outputs/<base>/<name>/ as a training on a base of the Hub leaves it: that base is only named, by the manifest.
+
+    The name is the folder root/hub/<base>, which transformers takes where it would take one of the Hub.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config = yaml.safe_load((CODE / "configs" / f"{name}.yml").read_text(encoding="utf-8"))
+    family = OF[config["base_model"]]
+    hub, run = root / "hub" / family.name, root / "outputs" / family.name / name
+    if not hub.exists():
+        make(family, hub)
+    torch.manual_seed(len(name))
+    options = {"r": config["lora_r"], "lora_alpha": config["lora_alpha"], "task_type": "CAUSAL_LM"}
+    lora = LoraConfig(target_modules=config["lora_target_modules"], init_lora_weights=False, **options)
+    get_peft_model(AutoModelForCausalLM.from_pretrained(hub), lora).save_pretrained(run)
+    fast = tokenizer(family)
+    fast.add_special_tokens(config["special_tokens"])
+    fast.chat_template = (CODE / config["chat_template_jinja"]).read_text(encoding="utf-8")
+    fast.save_pretrained(run)
+    if (tools := CODE / "datasets" / name / "tools.json").exists():
+        shutil.copyfile(tools, run / "tools.json")
+    config["base_model"] = str(hub)
+    (run / "config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    template = {"chat_template.jinja": sha256(run / "chat_template.jinja")}
+    named = {"name": str(hub), "revision": config["revision_of_model"], "sha256": template}
+    facts = {"kind": "adapter", "base": named, "weights": sha256(run / "adapter_model.safetensors")}
+    write_json(run / "manifest.json", facts)
+    return run

@@ -7,6 +7,7 @@ import small_bases
 import yaml
 
 from scripts.config import adapter, template
+from scripts.model import generate
 from scripts.paths import CODE, ROOT
 
 NAMES = [path.stem for path in sorted((CODE / "configs").glob("*.yml"))]
@@ -38,7 +39,7 @@ class Trained:
         from axolotl.prompt_strategies.chat_template import StrategyLoader
         from axolotl.utils.dict import DictDefault
 
-        self.config = adapter.load(name)
+        self.name, self.config = name, adapter.load(name)
         self.family = small_bases.OF[self.config["base_model"]]
         self.tokenizer = small_bases.tokenizer(self.family)
         self.tokenizer.add_special_tokens(self.config["special_tokens"])
@@ -111,6 +112,28 @@ def test_an_answer_begins_at_generation_as_in_training(trained: Trained):
     ids, labels = trained.row(CALLED[:2])
     prompt = trained.tokenizer.apply_chat_template(CALLED[:1], add_generation_prompt=True, return_dict=False)
     assert ids[: len(prompt)] == prompt and set(labels[: len(prompt)]) == {-100} and labels[len(prompt)] != -100
+
+
+def test_a_run_over_a_base_of_the_hub_is_asked_as_it_was_trained(trained: Trained, tmp_path):
+    asked = [PLAIN[:1], CALLED[:1], CALLED[:3]]
+    run = small_bases.hub_run(tmp_path, trained.name)
+    made = generate.of_run(run)
+    for messages in asked:
+        ids, labels = trained.row([*messages, PLAIN[1]])
+        prompt = made.prompt(messages)
+        assert ids[: len(prompt)] == prompt and labels[len(prompt)] != -100
+    assert made.tokenizer.pad_token_id is not None and made.tokenizer.padding_side == "left"
+    alone = [made.answers([messages], run.name, most=3, barred=True)[0] for messages in asked]
+    assert made.answers(asked, run.name, most=3, barred=True) == alone, "prompts of three lengths are padded"
+    assert made.likeliest(made.prompt(asked[0]), ["oi", "olá, tudo bem?"], run.name)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("kpi", False), ("unimed-attendant", True)])
+def test_a_run_is_asked_in_the_bits_that_it_was_trained_in(tmp_path, name, bits):
+    from bitsandbytes.nn import Linear4bit
+
+    made = generate.of_run(small_bases.hub_run(tmp_path, name))
+    assert any(isinstance(each, Linear4bit) for each in made.model.modules()) is bits
 
 
 def test_special_tokens_that_a_user_types_are_text(trained: Trained):

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from peft.utils import ModulesToSaveWrapper
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, DynamicCache
 from transformers.utils import logging
 
 from scripts.errors import UserError
-from scripts.model import attention, strict
+from scripts.model import attention, load, strict
 from scripts.model.mixed import Mixed
 from scripts.model.packed import pack, unpack
 from scripts.model.toolcall import OPEN, message_of
@@ -31,13 +31,24 @@ SHRINK = 0.7
 
 
 class Generator:
-    """A base with any number of adapters over it, none of them blended in unless asked for by name."""
+    """A base with any number of adapters over it, none of them blended in unless asked for by name.
 
-    def __init__(self, base: Path | str, revision: str | None = None, dtype: torch.dtype | None = None):
+    `tokenizer` is a folder with another tokenizer and chat template than the base's own: those of a training.
+    """
+
+    def __init__(
+        self,
+        base: Path | str,
+        revision: str | None = None,
+        dtype: torch.dtype | None = None,
+        tokenizer: Path | None = None,
+        bits: BitsAndBytesConfig | None = None,
+    ):
         where = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = dtype or (torch.bfloat16 if where == "cuda" or has_bf16() else torch.float32)
-        self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
-        self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=dtype, device_map=where).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(tokenizer or base, revision=revision, padding_side="left")
+        options: dict = {"dtype": dtype, "device_map": where, "quantization_config": bits}
+        self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, **options).eval()
         if where == "cpu":
             if self.model.config._attn_implementation == "sdpa":  # where a model needs another, it stays
                 self.model.set_attn_implementation(attention.GROUPED)
@@ -278,10 +289,12 @@ def cut(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
     return found
 
 
-def of_run(run: Path, name: str = "") -> Generator:
-    """The base of a complete run, with that run loaded over it; a 4-bit or hub base is named by its config."""
+def of_run(run: Path) -> Generator:
+    """The base of a complete run with that run over it: tokenizer, template and bits are those of its training."""
     written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    local = run.parent / "base"
-    made = Generator(local) if local.exists() else Generator(written["base"]["name"], written["base"].get("revision"))
-    made.add(name or run.name, run)
+    local, named = run.parent / "base", written["base"]
+    base, revision = (local, None) if local.exists() else (named["name"], named.get("revision"))
+    tokenizer = run if (run / "tokenizer.json").exists() else None
+    made = Generator(base, revision, tokenizer=tokenizer, bits=load.quantisation(run))
+    made.add(run.name, run)
     return made

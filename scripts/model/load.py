@@ -27,23 +27,30 @@ def tokenizer_of(run: Path) -> PreTrainedTokenizerBase:
 
 def plain(folder: Path) -> PreTrainedModel:
     """A model in the precision of its file."""
-    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map=DEVICE, local_files_only=True).eval()
+    options: dict = {"dtype": "auto", "device_map": DEVICE, "local_files_only": True}
+    return AutoModelForCausalLM.from_pretrained(folder, **options).eval()
 
 
 def as_trained(base: Path, run: Path) -> tuple[PeftModel, str]:
     """The adapter over its base, loaded in 4 bits where it was trained so; and in which precision that is."""
-    settings = training_settings(run)
+    bits = quantisation(run)
     options: dict = {"dtype": "auto", "device_map": DEVICE, "local_files_only": True}
-    if settings.get("load_in_4bit"):
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=settings.get("bnb_4bit_quant_type", "nf4"),
-            bnb_4bit_use_double_quant=settings.get("bnb_4bit_use_double_quant", True),
-            bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
-        )
-    model = AutoModelForCausalLM.from_pretrained(base, **options).eval()
-    loaded = "4-bit NF4" if settings.get("load_in_4bit") else str(model.dtype).removeprefix("torch.")
+    model = AutoModelForCausalLM.from_pretrained(base, quantization_config=bits, **options).eval()
+    loaded = "4-bit NF4" if bits else str(model.dtype).removeprefix("torch.")
     return PeftModel.from_pretrained(model, run).eval(), loaded
+
+
+def quantisation(run: Path) -> BitsAndBytesConfig | None:
+    """How the base of a run was quantised in its training; None where it was not."""
+    settings = training_settings(run)
+    if not settings.get("load_in_4bit"):
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=settings.get("bnb_4bit_quant_type", "nf4"),
+        bnb_4bit_use_double_quant=settings.get("bnb_4bit_use_double_quant", True),
+        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+    )
 
 
 def training_settings(run: Path) -> dict:
