@@ -19,36 +19,37 @@ def main(argv: Sequence[str]) -> None:
     options = parser(__doc__)
     add(options, "ADAPTER", "which adapter or stack, or base")
     add(options, "PROFILE", "the profile that it was trained under")
+    add(options, "BASE", "a folder of outputs/, for ADAPTER=base (default: the profile's, or the only one with runs)")
     add(options, "BACKEND", "module:callable that makes what tools consult (default: sample people)")
     arguments = options.parse_args(argv)
     run = None if arguments.adapter == "base" else ready.run(arguments.adapter, arguments.profile)
-    folder = run.parent / "base" if run else ready.base_folder(arguments.profile)
+    runs = run.parent if run else ready.runs_of(arguments.base, arguments.profile)
     print("loading the model …", end="", flush=True)
-    name, speaker = speaker_of(run, folder, arguments.backend)
+    name, speaker = speaker_of(run, runs, arguments.backend)
     print(f"\r\x1b[K{name}: say something (an empty line ends it)", flush=True)
     speaker.close(ended(speaker))
 
 
-def speaker_of(run: Path | None, base: Path, backend: str):
+def speaker_of(run: Path | None, runs: Path, backend: str):
     """The name of what is talked to, and what answers: the server's engine where it can, else PEFT."""
     name = run.name if run else "base"
-    if (base / "base.gguf").exists():
+    if (runs / "base" / "base.gguf").exists():
         from scripts.serve import catalog
         from scripts.serve.local import Local
 
-        found = catalog.of(base.parent)
+        found = catalog.of(runs)
         if name in found.names:
             return name, Local(found, name, backend)
-    return name, Peft(run, base)
+    return name, Peft(run, runs)
 
 
 class Peft:
     """Answers of transformers and PEFT."""
 
-    def __init__(self, run: Path | None, base: Path):
-        from scripts.model.generate import BASE, Generator, of_run
+    def __init__(self, run: Path | None, runs: Path):
+        from scripts.model.generate import BASE, of_base, of_run
 
-        self.generator = of_run(run) if run else Generator(base)
+        self.generator = of_run(run) if run else of_base(runs)
         self.name = run.name if run else BASE
 
     def reply(self, messages: list[dict]) -> Iterator[str]:

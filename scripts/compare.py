@@ -7,6 +7,7 @@ Kept pairs go to datasets/<adapter>/rows/kept.jsonl, where the next make dataset
 from collections.abc import Sequence
 
 from scripts.errors import main_of
+from scripts.run import ready
 from scripts.serve import catalog
 from scripts.serve.__main__ import parsed, served
 from scripts.serve.front import Settings
@@ -17,7 +18,7 @@ def main(argv: Sequence[str]) -> None:
     from scripts.serve import page, start
 
     options = parsed(argv, __doc__)
-    found = catalog.of(catalog.runs_of(options.base))
+    found = catalog.of(ready.runs_of(options.base))
     for reason in found.left_out:
         print(f"not served: {reason}", flush=True)
     settings = Settings(options.host, options.port, start.key_from_environment())

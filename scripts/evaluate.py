@@ -65,7 +65,7 @@ def evaluate(run: Path, suites: list[suite.Suite], most: int) -> list[summary.Re
 
     rows = [(each, row) for each in suites for row in grid.sample(suite.rows_of(each), most)]
     written, generator = manifest.read(run), of_run(run)
-    weights = {BASE: written["base"]["sha256"].get("model.safetensors", written["base"]["name"])}
+    weights = {BASE: ready.base_under(run).mark}
     weights[run.name] = grid.mark(run, written["weights"])
     questions = [row for _, row in rows if "messages" in row]
     stride = max(1, math.ceil(len(questions) / ROWS_OF_BASE))

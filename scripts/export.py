@@ -19,6 +19,7 @@ from scripts.files import write
 from scripts.model import gguf
 from scripts.model.modelfile import modelfile
 from scripts.paths import shown
+from scripts.run import ready
 from scripts.serve import catalog as catalogs
 from scripts.serve.catalog import Catalog
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(
             f"there is no format {options.format!r}; there are: {', '.join(FORMATS)}" + f" ({hint})" * bool(hint)
         )
-    found = catalogs.of(catalogs.runs_of(options.base))
+    found = catalogs.of(ready.runs_of(options.base))
     adapter = adapter_of(found, options.adapter)
     target = adapter / "export"
     target.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """The interference matrix: every suite asked of the base, each adapter, each stack, merged models and a router.
 
-Run as: make matrix [ROWS=60] [PROFILE=…] [DB=url] / python -m scripts.matrix --rows 60
+Run as: make matrix [ROWS=60] [PROFILE=…] [BASE=…] [DB=url] / python -m scripts.matrix --rows 60
 ROWS is the most rows of a suite that are asked (0: all); the same ones every time. What was once asked is kept.
 Writes matrix.json, matrix.md, matrix.html and matrix.png into outputs/<base>/matrix/.
 """
@@ -28,11 +28,12 @@ def main(argv: Sequence[str]) -> None:
     """Measures, writes, prints."""
     parser = arguments.parser(__doc__)
     arguments.add(parser, "PROFILE", "whose base is meant (cpu, gpu …)")
+    arguments.add(parser, "BASE", "a folder of outputs/ (default: the profile's, or the only one with runs)")
     arguments.add(parser, "ROWS", "the most rows of a suite; 0 for all", default="60")
     arguments.add(parser, "DB", suite.DATABASE)
     options = parser.parse_args(argv)
     most = arguments.number("ROWS", options.rows, 0)
-    runs = ready.base_folder(options.profile).parent
+    runs = ready.runs_of(options.base, options.profile)
     targets = grid.targets(runs)
     if len(targets) < 2:
         raise UserError(f"{shown(runs)} has no finished run", next="make train ADAPTER=unimed")

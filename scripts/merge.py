@@ -6,7 +6,6 @@ float32 base both are also computed in float64, where only what merging changed 
 is an error. For a 4-bit or half-precision base the difference is measured and stated.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from scripts.errors import UserError, main_of
 from scripts.files import sha256, write_json
 from scripts.model import compatible, stackfile
 from scripts.paths import shown
+from scripts.run import ready
 
 PROMPTS = 8  # of the evaluation rows of each adapter in it; compared at every position
 
@@ -74,17 +74,17 @@ def merge(run: Path, force: bool = False) -> Path:
 
 
 def base_of(run: Path) -> Path:
-    """The base's folder: outputs/<base>/base, else the snapshot of the Hub that the adapter names."""
-    local = run.parent / "base"
-    if local.exists():
-        return local
+    """The base's folder: outputs/<base>/base, else the snapshot of the Hub that the run's manifest names."""
+    base = ready.base_under(run)
+    name = str(base.source)
+    if Path(name).is_dir():
+        return Path(name)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    config = json.loads((run / "adapter_config.json").read_text(encoding="utf-8"))
-    name, revision = config["base_model_name_or_path"], config.get("revision")
+    kinds = ["*.safetensors", "*.json", "*.jinja"]
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors", "*.json", "*.jinja"]))
+        return Path(snapshot_download(name, revision=base.revision, allow_patterns=kinds))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"the base {name} is neither here nor can it be fetched: {error}", next=f"hf download {name}"

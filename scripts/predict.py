@@ -26,13 +26,14 @@ def main(argv: Sequence[str]) -> None:
     add(options, "IN", "the conversations, JSON Lines")
     add(options, "OUT", "where the answers go")
     add(options, "PROFILE", "the profile that it was trained under")
+    add(options, "BASE", "a folder of outputs/, for ADAPTER=base (default: the profile's, or the only one with runs)")
     arguments = options.parse_args(argv)
     for name in ("in", "out"):
         if not getattr(arguments, name):
             again = "make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl"
             raise UserError(f"{name.upper()}= is missing", next=again)
     rows = read(Path(getattr(arguments, "in")))
-    texts = answer(arguments.adapter, arguments.profile, [row["messages"] for row in rows])
+    texts = answer(arguments.adapter, arguments.profile, [row["messages"] for row in rows], arguments.base)
     from scripts.model.toolcall import message_of
 
     answered = ({**row, "answer": message_of(text)} for row, text in zip(rows, texts, strict=True))
@@ -86,13 +87,13 @@ def _are_calls(calls: object) -> bool:
     )
 
 
-def answer(name: str, profile: str, conversations: list[list[dict]]) -> list[str]:
+def answer(name: str, profile: str, conversations: list[list[dict]], base: str = "") -> list[str]:
     """Texts of one model, with a progress line on stderr."""
-    from scripts.model.generate import BASE, Generator, of_run
+    from scripts.model.generate import BASE, of_base, of_run
     from scripts.score.answers import progress
 
     if name == BASE:
-        generator = Generator(ready.base_folder(profile))
+        generator = of_base(ready.runs_of(base, profile))
     else:
         run = ready.run(name, profile)
         generator, name = of_run(run), run.name

@@ -100,9 +100,9 @@ class Trial:
     """Asks candidates the members' suites; each is an adapter in a temporary folder, gone after it was asked."""
 
     def __init__(self, found: StackFile, runs: Path, most: int, database: str = ""):
-        from scripts.model.generate import Generator
+        from scripts.model.generate import of_base
 
-        self.runs, self.generator = runs, Generator(runs / "base")
+        self.runs, self.generator = runs, of_base(runs)
         own = [each for name in found.weights for each in suite.of(name) if each.adapter == name]
         self.suites = [suite.on(each, database) for each in own]
         self.halves: tuple[list, list] = ([], [])

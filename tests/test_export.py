@@ -21,7 +21,7 @@ from scripts.serve.front import Settings
 
 @pytest.fixture
 def exported(runs, monkeypatch, capsys):
-    monkeypatch.setattr(catalog, "runs_of", lambda base="", profile="": runs)
+    monkeypatch.setattr(export.ready, "runs_of", lambda base="", profile="": runs)
 
     def run(adapter, form, check="0"):
         export.main(["--adapter", adapter, "--format", form, "--check", check])
@@ -183,6 +183,6 @@ def test_rslora_keeps_its_scale(runs, tmp_path):
     (["--adapter", "../base"], "no trained adapter"),
 ])  # fmt: skip
 def test_wrong_options_list_the_choices(runs, monkeypatch, argv, message):
-    monkeypatch.setattr(catalog, "runs_of", lambda base="", profile="": runs)
+    monkeypatch.setattr(export.ready, "runs_of", lambda base="", profile="": runs)
     with pytest.raises(UserError, match=message):
         export.main(argv)

@@ -30,7 +30,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(suite, "SUITES", tmp_path / "suites")
     monkeypatch.setattr(suite, "ROOT", tmp_path)
     runs = tmp_path / "toy"
-    monkeypatch.setattr(verb.ready, "base_folder", lambda profile: runs / "base")
+    monkeypatch.setattr(verb.ready, "runs_of", lambda base, profile: runs)
     monkeypatch.setattr(verb.adapter, "data_of", lambda name: tmp_path / "datasets" / name)
     base(runs / "base", "10GB")
     adapter(runs, "a", 4, 1)

@@ -117,23 +117,16 @@ def test_an_answer_begins_at_generation_as_in_training(trained: Trained):
 def test_a_run_over_a_base_of_the_hub_is_asked_as_it_was_trained(trained: Trained, tmp_path):
     asked = [PLAIN[:1], CALLED[:1], CALLED[:3]]
     run = small_bases.hub_run(tmp_path, trained.name)
+    for made in (generate.of_run(run), generate.of_base(run.parent)):
+        for messages in asked:
+            ids, labels = trained.row([*messages, PLAIN[1]])
+            prompt = made.prompt(messages)
+            assert ids[: len(prompt)] == prompt and labels[len(prompt)] != -100
+        assert made.tokenizer.pad_token_id is not None and made.tokenizer.padding_side == "left"
     made = generate.of_run(run)
-    for messages in asked:
-        ids, labels = trained.row([*messages, PLAIN[1]])
-        prompt = made.prompt(messages)
-        assert ids[: len(prompt)] == prompt and labels[len(prompt)] != -100
-    assert made.tokenizer.pad_token_id is not None and made.tokenizer.padding_side == "left"
     alone = [made.answers([messages], run.name, most=3, barred=True)[0] for messages in asked]
     assert made.answers(asked, run.name, most=3, barred=True) == alone, "prompts of three lengths are padded"
     assert made.likeliest(made.prompt(asked[0]), ["oi", "olá, tudo bem?"], run.name)
-
-
-@pytest.mark.parametrize(("name", "bits"), [("kpi", False), ("unimed-attendant", True)])
-def test_a_run_is_asked_in_the_bits_that_it_was_trained_in(tmp_path, name, bits):
-    from bitsandbytes.nn import Linear4bit
-
-    made = generate.of_run(small_bases.hub_run(tmp_path, name))
-    assert any(isinstance(each, Linear4bit) for each in made.model.modules()) is bits
 
 
 def test_special_tokens_that_a_user_types_are_text(trained: Trained):

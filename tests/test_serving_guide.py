@@ -16,7 +16,7 @@ GUIDE = (CODE / "docs/serving.md").read_text(encoding="utf-8")
 MAKEFILE = (CODE / "Makefile").read_text(encoding="utf-8")
 SERVE = {path.name: path.read_text(encoding="utf-8") for path in (CODE / "scripts/serve").glob("*.py")}
 SCHEMA = CODE / "scripts/serve/request.schema.json"
-SOURCES = "\n".join(SERVE.values())
+SOURCES = "\n".join([*SERVE.values(), (CODE / "scripts/run/ready.py").read_text(encoding="utf-8")])
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.search(r"^NAMES := (.*?[^\\])\n", MAKEFILE, re.MULTILINE | re.DOTALL).group(1).split()) - {"\\"}
 ELSEWHERE = {"CPF", "AAAAMMDD", "PATH", "PYTHONPATH", "VLLM_API_KEY"}  # words, and what make serve sets or systemd has

@@ -4,7 +4,6 @@ Prompts are sorted by length and left-padded into batches; a conversation that h
 last long answer does not hold up the others. One batch may mix adapters: see mixed.py.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +19,8 @@ from scripts.model import attention, load, strict
 from scripts.model.mixed import Mixed
 from scripts.model.packed import pack, unpack
 from scripts.model.toolcall import OPEN, message_of
+from scripts.run import ready
+from scripts.run.ready import Base
 
 logging.disable_progress_bar()
 #: The name that asks the base alone.
@@ -289,12 +290,21 @@ def cut(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
     return found
 
 
+def over(base: Base, runs: Sequence[Path]) -> Generator:
+    """A base with the tokenizer and template that these runs were trained with; in 4 bits where all of them were."""
+    tokenizer = next((run for run in runs if (run / "tokenizer.json").exists()), None)
+    bits = [load.quantisation(run) for run in runs]
+    return Generator(base.source, base.revision, tokenizer=tokenizer, bits=bits[0] if bits and all(bits) else None)
+
+
+def of_base(runs: Path) -> Generator:
+    """The base of outputs/<base>/ as its adapters were trained over it; none of them is loaded yet."""
+    finished = sorted(path.parent for path in runs.glob("[!.]*/manifest.json"))
+    return over(ready.base_of(runs), [run for run in finished if (run / "adapter_config.json").exists()])
+
+
 def of_run(run: Path) -> Generator:
-    """The base of a complete run with that run over it: tokenizer, template and bits are those of its training."""
-    written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    local, named = run.parent / "base", written["base"]
-    base, revision = (local, None) if local.exists() else (named["name"], named.get("revision"))
-    tokenizer = run if (run / "tokenizer.json").exists() else None
-    made = Generator(base, revision, tokenizer=tokenizer, bits=load.quantisation(run))
+    """A complete run under its name, over its base."""
+    made = over(ready.base_under(run), [run])
     made.add(run.name, run)
     return made

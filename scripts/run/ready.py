@@ -1,22 +1,81 @@
 """The base and the runs that other verbs start from: found, complete and fitting, or one clear message."""
 
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import adapter, profile
 from scripts.errors import UserError, suggestion
-from scripts.model import base, stackfile
+from scripts.model import base, compatible, stackfile
 from scripts.paths import OUTPUTS, shown
 from scripts.run import manifest
 
 
+@dataclass(frozen=True)
+class Base:
+    """What runs are over: `source` is its folder, or its name on the Hub, where it is pinned by `revision`."""
+
+    source: Path | str
+    revision: str | None
+    #: What the answers of the base alone are kept under.
+    mark: str
+
+
+def base_of(runs: Path) -> Base:
+    """The base of outputs/<base>/: what lies there, else what the manifests name; UserError where they disagree."""
+    if (runs / "base").exists():
+        return _base(runs, {})
+    written = {each.parent.name: manifest.read(each.parent) for each in sorted(runs.glob("[!.]*/manifest.json"))}
+    if not written:
+        raise UserError(f"{shown(runs)}: neither a base nor a run", next="make train ADAPTER=<one>, or make base")
+    if reasons := list(compatible.other_bases(written, runs / "base")):
+        raise UserError("; ".join(reasons), next="make train-all, and make stack or make merge with FORCE=1")
+    return _base(runs, next(iter(written.values())))
+
+
+def base_under(run: Path) -> Base:
+    """The base of one complete run: what lies beside it, else what its own manifest names."""
+    return _base(run.parent, manifest.read(run))
+
+
+def _base(runs: Path, written: dict) -> Base:
+    if (runs / "base").exists():
+        return Base(runs / "base", None, base.identity(runs / "base")["sha256"]["model.safetensors"])
+    named = written["base"]
+    mark = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    return Base(named["name"], named.get("revision") or None, mark)
+
+
+def runs_of(named: str = "", chosen: str = "") -> Path:
+    """outputs/<base>/: the one named, else the profile's, else the only one that has runs; UserError lists them."""
+    trained = {path.parents[1] for path in OUTPUTS.glob("[!.]*/[!.]*/manifest.json")}
+    found = trained | {path.parent for path in OUTPUTS.glob("[!.]*/base")}
+    known = ", ".join(sorted(path.name for path in found)) or "none yet"
+    if named:
+        if OUTPUTS / named not in found:
+            told = f"there is no base {named!r} in {shown(OUTPUTS)}; there are: {known}"
+            raise UserError(told, next="make train ADAPTER=<one>, or make base")
+        return OUTPUTS / named
+    if folder := _of_profile(chosen):
+        return folder.parent
+    if len(trained or found) != 1:
+        raise UserError(f"which base? There are: {known}", next="the same with BASE=<one of them>")
+    return next(iter(trained or found))
+
+
 def base_folder(chosen: str = "") -> Path:
     """outputs/<base>/base/ of the profile; UserError where it is not made."""
-    overlay = profile.load(profile.choose(chosen)).value
-    folder = profile.base_folder(overlay) if overlay.get("base_model") else None
+    folder = _of_profile(chosen)
     if folder is None:
         raise UserError("this profile takes each adapter's own base", next="the same with PROFILE=cpu")
     base.identity(folder)
     return folder
+
+
+def _of_profile(chosen: str) -> Path | None:
+    overlay = profile.load(profile.choose(chosen)).value
+    return profile.base_folder(overlay) if overlay.get("base_model") else None
 
 
 def names() -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scripts.model.generate import BASE, Generator
+from scripts.model.generate import BASE, Generator, of_base
 from scripts.model.likelihood import likelihoods
 from scripts.score import answers
 from scripts.score.grid import Target
@@ -27,7 +27,7 @@ def load(target: Target, generator: Generator | None) -> Generator:
     """A generator that can speak as the target: the shared one with the target added, or a merged model's own."""
     if target.kind == "merged":
         return Generator(target.folder)
-    generator = generator or Generator(target.folder.parent / "base")
+    generator = generator or of_base(target.folder.parent)
     if target.kind != "base" and target.name not in generator.adapters:
         generator.add(target.name, target.folder)
     return generator

@@ -13,6 +13,7 @@ from statistics import fmean
 
 from scripts.model import strict
 from scripts.model.compatible import manifest_of
+from scripts.run import ready
 from scripts.score import suite, summary
 from scripts.score.suite import Suite
 from scripts.score.summary import Line, Record
@@ -33,8 +34,7 @@ class Target:
 
 def targets(runs: Path) -> list[Target]:
     """The base and every finished run beside it: adapters first, then stacks, then merged models."""
-    identity = json.loads((runs / "base" / "base.json").read_text(encoding="utf-8"))
-    found = [Target(BASE, "base", runs / "base", identity["sha256"]["model.safetensors"])]
+    found = [Target(BASE, "base", runs / BASE, ready.base_of(runs).mark)]
     for kind in ("adapter", "stack", "merged"):
         for file in sorted(runs.glob("*/manifest.json")):
             manifest = manifest_of(file.parent)

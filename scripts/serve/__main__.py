@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from scripts import arguments
 from scripts.config import profile
 from scripts.errors import UserError, main_of
+from scripts.run import ready
 from scripts.serve import catalog, vllm
 from scripts.serve.engine import Size
 from scripts.serve.front import Settings, application
@@ -19,7 +20,7 @@ from scripts.serve.front import Settings, application
 def main(argv: Sequence[str]) -> None:
     """Starts the engine that this machine has, and serves until it is stopped."""
     options = parsed(argv)
-    found = catalog.of(catalog.runs_of(options.base))
+    found = catalog.of(ready.runs_of(options.base))
     for reason in found.left_out:
         print(f"not served: {reason}", flush=True)
     engine = options.engine or ("vllm" if profile.cuda() else "llamacpp")

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.config import profile
 from scripts.errors import UserError, suggestion
 from scripts.files import sha256
 from scripts.model import compatible, stackfile
-from scripts.paths import OUTPUTS, shown
+from scripts.paths import shown
+from scripts.run import ready
 
 BASE = "base"
+#: What a base of the Hub can be used with.
+ELSEWHERE = "make serve ENGINE=vllm, or make export FORMAT=vllm; llama.cpp's convert_hf_to_gguf.py takes a make merge"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ class Catalog:
 
     @property
     def base(self) -> Path:
-        return self.runs / "base"
+        """The folder that llama.cpp's files of the base are in; UserError where the base is the Hub's."""
+        found = ready.base_of(self.runs).source
+        if isinstance(found, Path):
+            return found
+        raise UserError(f"llama.cpp needs the files of {found}, which is on the Hub", next=ELSEWHERE)
 
     @property
     def names(self) -> list[str]:
@@ -58,9 +64,8 @@ class Catalog:
 
 
 def of(runs: Path) -> Catalog:
-    """Looks at outputs/<base>/; UserError where it holds no base."""
-    if not (runs / "base" / "base.json").exists():
-        raise UserError(f"{shown(runs)}: no base here", next="make base")
+    """Looks at outputs/<base>/; UserError where nothing says its base, or runs of several bases are there."""
+    ready.base_of(runs)
     adapters, left_out = {}, []
     by_weights = _cat_stacks()
     for folder in sorted(path.parent for path in runs.glob("[!.]*/adapter_config.json")):
@@ -75,21 +80,6 @@ def of(runs: Path) -> Catalog:
         f"{name}: not all of {', '.join(by_weights[name])} are here" for name in by_weights.keys() - stacks.keys()
     ]
     return Catalog(runs, adapters, stacks, sorted(left_out))
-
-
-def runs_of(base: str = "", profile_name: str = "") -> Path:
-    """outputs/<base>/: the one named, else the profile's, else the only one that has adapters."""
-    found = sorted(path.parent for path in OUTPUTS.glob("[!.]*/base"))
-    known = ", ".join(path.name for path in found) or "none yet"
-    if base:
-        if Path(base).name != base or OUTPUTS / base not in found:
-            raise UserError(f"there is no base {base!r} in {shown(OUTPUTS)}; there are: {known}", next="make base")
-        return OUTPUTS / base
-    if profile.choose(profile_name) == "cpu":
-        return profile.run_folder(BASE, "cpu").parent
-    if len(found) != 1:
-        raise UserError(f"which base? There are: {known}", next="make serve BASE=<one of them>")
-    return found[0]
 
 
 def _cat_stacks() -> dict[str, dict[str, float]]:

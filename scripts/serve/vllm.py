@@ -15,6 +15,7 @@ import yaml
 from scripts.errors import UserError
 from scripts.files import write
 from scripts.paths import ROOT, shown
+from scripts.run import ready
 from scripts.serve.catalog import BASE, Catalog
 from scripts.serve.front import Settings
 
@@ -27,11 +28,11 @@ def configuration(catalog: Catalog, settings: Settings) -> dict:
     modules = catalog.adapters | {name: catalog.runs / name for name in catalog.stacks if _made(catalog.runs / name)}
     if not modules:
         raise UserError(f"{shown(catalog.runs)}: no adapter to serve", next="make train ADAPTER=…")
-    model, revision = model_of(catalog, modules)
+    base = ready.base_of(catalog.runs)
     ranks = {name: rank_of(folder) for name, folder in modules.items()}
     values = {
-        "model": model,
-        "revision": revision,
+        "model": str(base.source),
+        "revision": base.revision,
         "served-model-name": BASE,
         "host": settings.host,
         "port": settings.port,
@@ -71,15 +72,6 @@ def launch(line: list[str], key: str, show: bool = False) -> None:
         raise UserError("vLLM is not installed here", next="pip install 'vllm>=0.22.0', or ENGINE=llamacpp")
     os.chdir(ROOT)
     os.execve(program, line, {**os.environ, **({"VLLM_API_KEY": key} if key else {}), "DO_NOT_TRACK": "1"})
-
-
-def model_of(catalog: Catalog, modules: dict[str, Path]) -> tuple[str, str | None]:
-    """The base as vLLM loads it: the folder where it is local, else its Hub name and revision from a manifest."""
-    if (catalog.base / "model.safetensors").exists() or (catalog.base / "model.safetensors.index.json").exists():
-        return str(catalog.base), None
-    manifest = json.loads((next(iter(modules.values())) / "manifest.json").read_text(encoding="utf-8"))
-    base = manifest.get("base", {})
-    return base.get("model") or base["name"], base.get("revision")
 
 
 def rank_of(folder: Path) -> int:
