@@ -35,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
     add(options, "ROWS", "the most rows of a suite, the same ones every time (default: all)", "0")
     arguments = options.parse_args(argv)
     run = ready.run(arguments.adapter, arguments.profile)
+    if manifest.read(run).get("kind") == "merged":
+        told = f"{run.name} is a whole model, and an adapter is compared with the base that it is loaded over"
+        raise UserError(told, next="make matrix, which asks base, adapters and merged models the same")
     suites = [suite.read(arguments.suite)] if arguments.suite else faced(run)
     suites = [suite.on(each, arguments.db) for each in suites]
     began = time.monotonic()

@@ -98,11 +98,11 @@ def _refuse_small_disk(base: Path, target: Path) -> None:
 
 
 def _write(base: Path, run: Path, work: Path, facts: dict) -> None:
-    from scripts.model import lora
+    from scripts.model import lora, strict
     from scripts.model import merge as arithmetic
 
     arithmetic.merge(base, lora.deltas(lora.read(run)), work)
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", strict.NAME):
         if (run / name).exists():
             shutil.copyfile(run / name, work / name)
     measured, loaded = _measure(base, run, work)

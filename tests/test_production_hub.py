@@ -12,12 +12,12 @@ import small_bases
 import yaml
 from test_matrix import write_rows
 
-from scripts import chat, compare, export, matrix, predict, stack, tune_stack
+from scripts import chat, compare, evaluate, export, matrix, merge, predict, stack, tune_stack
 from scripts.config import adapter
 from scripts.errors import UserError
 from scripts.model import generate, stackfile
 from scripts.run import ready
-from scripts.score import grid, suite
+from scripts.score import asked, grid, suite
 from scripts.serve import __main__ as serve
 from scripts.serve import catalog
 
@@ -142,3 +142,15 @@ def test_stacks_the_matrix_and_the_search_for_weights(outputs, monkeypatch, caps
     marks = {each.name: each.mark for each in grid.targets(outputs / LLAMA)}
     files = {file.stem for file in (outputs / LLAMA / ".answers").iterdir()}
     assert marks["base"][:24] in files, "the base's answers lie beside the others', whatever its name has in it"
+
+
+def test_a_merged_model_answers_with_its_own_tokenizer_and_judge(outputs):
+    run = merge.merge(outputs / QWEN / "unimed-attendant")
+    texts = predict.answer(run.name, "", ASKED)
+    whole = asked.load(next(each for each in grid.targets(run.parent) if each.kind == "merged"), None)
+    assert texts == whole.answers(ASKED, run.name) and whole.tokenizer.padding_side == "left"
+    assert whole.judges[run.name].due(ASKED[1]) and texts[1].startswith("<tool_call>"), "a call is due here"
+    name, speaker = chat.speaker_of(run, run.parent, "")
+    assert name == run.name and "".join(speaker.reply([*ASKED[1]])) == texts[1]
+    with pytest.raises(UserError, match=r"unimed-attendant-merged is a whole model.*\nnext: make matrix"):
+        evaluate.main(["--adapter", run.name])

@@ -19,7 +19,7 @@ from scripts.model import attention, load, strict
 from scripts.model.mixed import Mixed
 from scripts.model.packed import pack, unpack
 from scripts.model.toolcall import OPEN, message_of
-from scripts.run import ready
+from scripts.run import manifest, ready
 from scripts.run.ready import Base
 
 logging.disable_progress_bar()
@@ -57,6 +57,8 @@ class Generator:
         #: The tokens that open a tool call.
         self.opening = self.tokenizer.encode(OPEN, add_special_tokens=False)
         self.ends = {self.tokenizer.eos_token_id} | ids_of(self.model.generation_config.eos_token_id)
+        #: What the model without an adapter is called.
+        self.name = BASE
         self.adapters: list[str] = []
         self.mixed: Mixed | None = None
         self.judges: dict[str, strict.Judge | None] = {}
@@ -251,7 +253,7 @@ class Generator:
     def using(self, names: list[str]) -> Iterator[dict]:
         """The model answers with these adapters, one a row; yields what its forward must be told besides."""
         kinds = {*names}
-        unknown = kinds - {BASE, *self.adapters}
+        unknown = kinds - {self.name, *self.adapters}
         if unknown:
             raise UserError(f"no adapter {', '.join(unknown)} is loaded; there are: {', '.join(self.adapters)}")
         if len(kinds) > 1:
@@ -260,7 +262,7 @@ class Generator:
             with self.mixed.using(names):
                 by_peft = ["__base__" if name == BASE else name for name in names]
                 yield {} if self.mixed.plain else {"adapter_names": by_peft}
-        elif kinds == {BASE}:
+        elif kinds == {self.name}:
             with self.model.disable_adapter() if isinstance(self.model, PeftModel) else nullcontext():
                 yield {}
         else:
@@ -304,7 +306,11 @@ def of_base(runs: Path) -> Generator:
 
 
 def of_run(run: Path) -> Generator:
-    """A complete run under its name, over its base."""
-    made = over(ready.base_under(run), [run])
-    made.add(run.name, run)
+    """A complete run under its name: an adapter or a stack over its base, or a merged model by itself."""
+    if manifest.read(run).get("kind") == "merged":
+        made = Generator(run)
+        made.name, made.judges[run.name] = run.name, strict.judge(run)
+    else:
+        made = over(ready.base_under(run), [run])
+        made.add(run.name, run)
     return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scripts.model.generate import BASE, Generator, of_base
+from scripts.model.generate import Generator, of_base, of_run
 from scripts.model.likelihood import likelihoods
 from scripts.score import answers
 from scripts.score.grid import Target
@@ -12,21 +12,10 @@ from scripts.score.suite import Suite
 Scored = list[tuple[dict, Figures]]
 
 
-class Whole:
-    """A merged model: what `answers.ask` needs, without an adapter to switch on."""
-
-    def __init__(self, generator: Generator):
-        self.generator, self.drafts = generator, {}
-
-    def answers(self, conversations, name, most, done):
-        """As Generator.answers, by the model itself."""
-        return self.generator.answers(conversations, BASE, most, done)
-
-
 def load(target: Target, generator: Generator | None) -> Generator:
     """A generator that can speak as the target: the shared one with the target added, or a merged model's own."""
     if target.kind == "merged":
-        return Generator(target.folder)
+        return of_run(target.folder)
     generator = generator or of_base(target.folder.parent)
     if target.kind != "base" and target.name not in generator.adapters:
         generator.add(target.name, target.folder)
@@ -36,10 +25,9 @@ def load(target: Target, generator: Generator | None) -> Generator:
 def ask(target: Target, generator: Generator, asked: Sequence[tuple[Suite, dict]]) -> Scored:
     """(answer, figures) for each (suite, row), in order; sentences get their likelihood."""
     rows = [row for _, row in asked if "messages" in row]
-    speaker = Whole(generator) if target.kind == "merged" else generator
-    said = iter(answers.ask(speaker, target.name, target.mark, rows, target.folder.parent))
+    said = iter(answers.ask(generator, target.name, target.mark, rows, target.folder.parent))
     texts = [row["text"] for _, row in asked if "text" in row]
-    with generator.using([BASE if target.kind == "merged" else target.name]):
+    with generator.using([target.name]):
         likely = iter(likelihoods(generator.model, generator.tokenizer, texts) if texts else ())
     spoken = [next(said) if "messages" in row else {"likelihood": next(likely)} for _, row in asked]
     return [(answer, score(row, answer, each.database)) for (each, row), answer in zip(asked, spoken, strict=True)]
