@@ -15,7 +15,7 @@ from test_matrix import write_rows
 from scripts import chat, compare, evaluate, export, matrix, merge, predict, stack, tune_stack
 from scripts.config import adapter
 from scripts.errors import UserError
-from scripts.model import generate, stackfile
+from scripts.model import generate, load, stackfile
 from scripts.run import ready
 from scripts.score import asked, grid, suite
 from scripts.serve import __main__ as serve
@@ -154,3 +154,27 @@ def test_a_merged_model_answers_with_its_own_tokenizer_and_judge(outputs):
     assert name == run.name and "".join(speaker.reply([*ASKED[1]])) == texts[1]
     with pytest.raises(UserError, match=r"unimed-attendant-merged is a whole model.*\nnext: make matrix"):
         evaluate.main(["--adapter", run.name])
+
+
+@pytest.mark.parametrize("shard", ["../x.safetensors", "/x.safetensors", "a\\b.safetensors", "x.bin", ".safetensors"])
+def test_an_index_that_leaves_its_folder_is_refused(outputs, made, shard, tmp_path):
+    base = shutil.copytree(made / "hub" / LLAMA, tmp_path / "base")
+    index = {"metadata": {}, "weight_map": {"lm_head.weight": shard, "model.norm.weight": "model.safetensors"}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    run = outputs / LLAMA / "kpi"
+    of(run, name=str(base))
+    for loads in (lambda: generate.of_run(run), lambda: load.as_trained(base, run), lambda: load.plain(base)):
+        with pytest.raises(UserError, match=r"model\.safetensors\.index\.json: \$\.weight_map: .* of this folder"):
+            loads()
+
+
+def test_pickled_weights_are_not_loaded(made, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    base = shutil.copytree(made / "hub" / LLAMA, tmp_path / "base")
+    torch.save(load_file(base / "model.safetensors"), base / "pytorch_model.bin")
+    (base / "model.safetensors").unlink()
+    for loads in (generate.Generator, load.plain):
+        with pytest.raises(OSError, match=r"model\.safetensors"):
+            loads(base)

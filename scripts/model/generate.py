@@ -48,7 +48,8 @@ class Generator:
         where = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = dtype or (torch.bfloat16 if where == "cuda" or has_bf16() else torch.float32)
         self.tokenizer = AutoTokenizer.from_pretrained(tokenizer or base, revision=revision, padding_side="left")
-        options: dict = {"dtype": dtype, "device_map": where, "quantization_config": bits}
+        load.refuse_foreign_shards(base)
+        options: dict = {"dtype": dtype, "device_map": where, "use_safetensors": True, "quantization_config": bits}
         self.model = AutoModelForCausalLM.from_pretrained(base, revision=revision, **options).eval()
         if where == "cpu":
             if self.model.config._attn_implementation == "sdpa":  # where a model needs another, it stays
