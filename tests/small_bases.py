@@ -139,12 +139,18 @@ def make(family: Family, target: Path, seed: int = 0) -> Path:
     return target
 
 
+#: What the suite of each adapter asks: of two lengths, so that a batch is padded.
+ASKED = ("oi", "quais planos existem, e o que cada um deles cobre?")
 #: What a CPU lacks, and nothing else: the rest of a production config stays as it is.
 CPU = {"bf16": False, "tf32": False, "lora_mlp_kernel": False, "lora_qkv_kernel": False, "lora_o_kernel": False}
 
 
 def checkout(root: Path, names: tuple[str, ...], **changes: object) -> Path:
-    """A checkout with the production configs of these adapters, small rows, and a profile `small` of 3 steps."""
+    """A checkout with the production configs of these adapters, small rows and suites, a profile `small` of 3 steps.
+
+    The base stays the one of the YAML: its name is a folder here, and transformers, told in this checkout to load
+    `Qwen/Qwen2.5-32B-Instruct`, looks for such a folder before it asks the Hub.
+    """
     for name in ("configs", "schemas"):
         shutil.copytree(CODE / name, root / name)
     for file in [
@@ -155,17 +161,19 @@ def checkout(root: Path, names: tuple[str, ...], **changes: object) -> Path:
         if file.parent.name != "configs" or file.stem not in names:
             file.unlink()
     config = yaml.safe_load((root / "configs" / f"{names[0]}.yml").read_text(encoding="utf-8"))
-    family = OF[config["base_model"]]
-    where = f"outputs/{family.name}/base"
-    make(family, root / where)
+    make(OF[config["base_model"]], root / config["base_model"])
     steps = {"max_steps": 3, "save_steps": 1, "save_total_limit": 3}
-    overlay = {"base_model": where, "revision_of_model": None, **CPU, **steps, **changes}
-    (root / "configs/profiles/small.yml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    (root / "configs/profiles/small.yml").write_text(yaml.safe_dump({**CPU, **steps, **changes}), encoding="utf-8")
     for name in names:
         folder = root / "datasets" / name
         folder.mkdir(parents=True)
         shutil.copyfile(CODE / "datasets/unimed-attendant/tools.json", folder / "tools.json")
         (folder / "train.jsonl").write_text("".join(rows(name)), encoding="utf-8")
+        suite = {"adapter": name, "rows": f"configs/suites/{name}.jsonl"}
+        suite["metrics"] = [{"name": "quiet", "metric": "no_call"}]
+        (root / f"configs/suites/{name}.yml").write_text(yaml.safe_dump(suite), encoding="utf-8")
+        asked = [{"messages": [{"role": "user", "content": text}], "expect": {"no_call": True}} for text in ASKED]
+        (root / suite["rows"]).write_text("".join(json.dumps(each) + "\n" for each in asked), encoding="utf-8")
     return root
 
 

@@ -1,7 +1,7 @@
 """The production configs as they are, on small bases of their classes, through accelerate and Axolotl on a CPU.
 
-Changed are the base, the steps and what a CPU lacks (small_bases.CPU). One 4-bit run is in the normal tests; the rest
-takes minutes.
+Changed are the base's size, the steps and what a CPU lacks (small_bases.CPU): the base is one of the Hub by its name,
+so nothing lies in outputs/<base>/ but runs. One 4-bit run is in the normal tests; the rest takes minutes.
 """
 
 import json
@@ -22,7 +22,7 @@ def verb(root: Path, name: str, *arguments: str) -> str:
     """The output of `python -m scripts.<name> …` on that checkout; fails with it."""
     environment = os.environ | {"ADAPTERS_ROOT": str(root), "PYTHONPATH": str(CODE), "PROFILE": "small"}
     command = [sys.executable, "-m", f"scripts.{name}", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1500)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -36,19 +36,23 @@ def trained_as_written(root: Path, name: str) -> dict:
     run = run_of(root, name)
     used = yaml.safe_load((run / "config.yml").read_text(encoding="utf-8"))
     own = yaml.safe_load((CODE / "configs" / f"{name}.yml").read_text(encoding="utf-8"))
-    allowed = {
-        "base_model",
-        "revision_of_model",
-        "output_dir",
-        "max_steps",
-        "save_steps",
-        "save_total_limit",
-        *small_bases.CPU,
-    }
+    allowed = {"output_dir", "max_steps", "save_steps", "save_total_limit", *small_bases.CPU}
     assert {key for key, value in own.items() if used.get(key) != value} <= allowed
     steps = merged(run / "progress.jsonl")
     assert [each["step"] for each in steps] == [1, 2, 3] and all(each["grad_norm"] > 0 for each in steps)
     return used
+
+
+def used_as_trained(root: Path, base: str, name: str) -> None:
+    """Evaluates and exports the run, and looks that both are about its base as the YAML names it."""
+    assert "quiet" in verb(root, "evaluate", "--adapter", name)
+    records = (run_of(root, name) / "eval/records.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(records) == len(small_bases.ASKED)
+    own = yaml.safe_load((CODE / "configs" / f"{name}.yml").read_text(encoding="utf-8"))
+    said = verb(root, "export", "--adapter", name, "--base", base, "--format", "vllm")
+    assert f"vllm serve {own['base_model']} --config vllm.yml" in said
+    values = yaml.safe_load((run_of(root, name) / "export/vllm/vllm.yml").read_text(encoding="utf-8"))
+    assert values["revision"] == own["revision_of_model"] and values["lora-modules"] == [f"{name}=."]
 
 
 def adapter_config(run: Path) -> dict:
@@ -66,6 +70,7 @@ def test_the_attendant_trains_in_4_bits_and_answers(tmp_path: Path):
     asked.write_text('{"messages": [{"role": "user", "content": "oi"}]}\n', encoding="utf-8")
     verb(root, "predict", "--adapter", "unimed", "--in", str(asked), "--out", str(root / "answered.jsonl"))
     assert json.loads((root / "answered.jsonl").read_text(encoding="utf-8"))["answer"]["role"] == "assistant"
+    used_as_trained(root, "qwen2.5-32b-instruct", "unimed-attendant")
     assert "every hash is right" in verb(root, "verify", "--adapter", "unimed")
 
 
@@ -75,6 +80,7 @@ def test_both_llama_adapters_train_stack_and_merge(tmp_path: Path):
     for name in ("schema", "kpi"):
         verb(root, "train", "--adapter", name)
         assert trained_as_written(root, name)["eot_tokens"] == ["<|eot_id|>"]
+        used_as_trained(root, "meta-llama-3-8b-instruct", name)
     stack = "members:\n  - adapter: schema\n  - adapter: kpi\n"
     (root / "configs/stacks").mkdir(exist_ok=True)
     (root / "configs/stacks/pair.yml").write_text(stack, encoding="utf-8")
