@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
         if options.limits or options.backend:
             raise UserError("LIMITS and BACKEND are not vLLM's", next="leave them out, or ENGINE=llamacpp")
         sizes = {"max-model-len": options.context, "max-num-seqs": options.slots}
-        return vllm.launch(vllm.command(found, settings, sizes), settings.key, show=bool(options.print))
+        return vllm.launch(vllm.command(found, settings, sizes), settings.key, show=arguments.flag(options.print))
     served(found, settings, options)
     return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from scripts.data.gates import Gate, allowed_of
+from scripts.data.gates import Gate, gates_of
 from scripts.model.toolcall import strict_json
 from scripts.paths import DATASETS, shown
 from scripts.serve.front import failure
@@ -51,8 +51,7 @@ async def keep(request: web.Request) -> web.Response:
     if not isinstance(adapter, str) or adapter not in {path.parent.name for path in DATASETS.glob("*/recipe.yml")}:
         return failure(404, "there is no such data set", "invalid_request_error", "adapter")
     row = {"messages": messages, "kind": "kept"}
-    tools = folder / "tools.json"
-    problems = list(Gate(tools if tools.exists() else None, allowed_of(adapter)).row(row))
+    problems = list(Gate(**gates_of(folder)).row(row))
     if problems:
         return failure(
             400, "; ".join(f"{where}: {message}" for where, message in problems[:3]), "invalid_request_error"
