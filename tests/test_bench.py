@@ -176,6 +176,7 @@ def test_held_out_loss_is_each_adapter_s_over_its_last_answers(tmp_path: Path):
         [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]
         for asked, told in (("oi", "olá"), ("e agora", "nada"))
     ]
+    rows += [json.loads(small_bases.rows("kpi")[1])["messages"][:4]]  # its last answer is a tool call
     found = heldout.losses(base, ways, rows)
     assert found["one"] == found["same"] != found["other"]
     model, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.from_pretrained(base)
@@ -243,7 +244,8 @@ def test_the_gpu_part_runs_on_a_small_size_without_a_gpu(tmp_path: Path, monkeyp
     from scripts.benchmarks import production
 
     name = "unimed-attendant"
-    monkeypatch.setattr(production.training, "lines", small_bases.rows)
+    short = [line for line in small_bases.rows(name, 256) if '"tool' not in line]
+    monkeypatch.setattr(production.training, "lines", lambda _: short)
     monkeypatch.setattr(production, "OUTPUTS", tmp_path)
     monkeypatch.setattr(production.training, "OUTPUTS", tmp_path)
     some = ("profile", "unpacked, 2 rows", "no sdpa_varlen")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from toybase import write_adapter, write_base
 
 from scripts import train
 from scripts.config import profile
 from scripts.errors import UserError
 from scripts.model import base
 from scripts.paths import CODE, ROOT
-from scripts.run import launch, lock, training
+from scripts.run import launch, lock, manifest, training
 from scripts.run.progress_file import COMPLETE, merged
 
 pytestmark = pytest.mark.timeout(600) if "pytest_timeout" in sys.modules else []
@@ -157,18 +159,33 @@ def complete(run: Path) -> None:
     """A run has everything that it promises, and its manifest says what it was made of."""
     expected = "adapter_config.json adapter_model.safetensors tokenizer.json chat_template.jinja manifest.json loss.png"
     assert set(expected.split()) <= {each.name for each in run.iterdir()}
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["metrics"]["steps"] == 6 and manifest["metrics"]["loss"] < manifest["metrics"]["first_loss"]
-    assert manifest["metrics"]["wrapper"] > 1 and manifest["metrics"]["wall"] > manifest["metrics"]["seconds"]
-    assert manifest["data"]["files"][0]["path"] == "datasets/toy/rows.jsonl"
+    written = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    assert written["metrics"]["steps"] == 6 and written["metrics"]["loss"] < written["metrics"]["first_loss"]
+    assert written["metrics"]["wrapper"] > 1
+    assert written["data"]["files"][0]["path"] == "datasets/toy/rows.jsonl"
     assert [each["step"] for each in merged(run / "progress.jsonl")] == [1, 2, 3, 4, 5, 6]
     config = yaml.safe_load((run / "config.yml").read_text(encoding="utf-8"))
     assert config["lora_r"] == 32 and config["base_model"].endswith("/base") and "resume_from_checkpoint" not in config
 
 
-def test_the_wrapper_is_what_the_whole_verb_takes_beside_the_launch():
-    found = training.wall(launched=0.5)
-    assert found["wall"] > 0 and found["wrapper"] == pytest.approx(found["wall"] / 0.5, rel=0.1)
+def test_a_manifest_says_what_the_verb_took_beside_the_launch(tmp_path: Path, monkeypatch):
+    """The launch is pretended: it leaves what Axolotl would."""
+    work = tmp_path / "outputs" / ".toy.work"
+    step = {"step": 1, "loss": 2.0, "grad_norm": 1.0, "tokens": 9, "trained": 5, "slots": 12, "seconds": 0.1}
+
+    def launched(*_):
+        adapter = write_adapter(tmp_path / "made", write_base(tmp_path / "base"), seed=1)
+        shutil.copytree(adapter, work, dirs_exist_ok=True)
+        (work / "progress.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
+        (work / "train.log").touch()
+        time.sleep(0.5)
+
+    monkeypatch.setattr(training.launch, "follow", launched)
+    made_from = {key: {} for key in ("base", "template", "data", "code", "versions")} | {"config": {"seed": 42}}
+    training.train(tmp_path / "outputs" / "toy", made_from, "mark", True, launch.Machines())
+    written = json.loads((tmp_path / "outputs/toy/manifest.json").read_text(encoding="utf-8"))
+    figures = written["metrics"]
+    assert figures["wall"] > 0.5 and figures["wrapper"] > 1 and written["gpu"] == manifest.gpu()
 
 
 def test_only_marked_checkpoints_are_resumed_from(tmp_path: Path):
