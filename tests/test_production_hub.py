@@ -40,7 +40,7 @@ def outputs(made: Path, tmp_path: Path, monkeypatch) -> Path:
     outputs = shutil.copytree(made / "outputs", tmp_path / "outputs")
     for module in (ready, stackfile):
         monkeypatch.setattr(module, "OUTPUTS", outputs)
-    for module in (stackfile, tune_stack, stack, ready):
+    for module in (stackfile, tune_stack, stack):
         monkeypatch.setattr(module, "STACKS", tmp_path / "stacks")
     monkeypatch.setattr(suite, "SUITES", tmp_path / "suites")
     monkeypatch.setattr(suite, "ROOT", tmp_path)

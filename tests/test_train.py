@@ -181,6 +181,7 @@ def test_a_manifest_says_what_the_verb_took_beside_the_launch(tmp_path: Path, mo
         time.sleep(0.5)
 
     monkeypatch.setattr(training.launch, "follow", launched)
+    monkeypatch.setattr(training, "room", lambda config: 0)
     made_from = {key: {} for key in ("base", "template", "data", "code", "versions")} | {"config": {"seed": 42}}
     training.train(tmp_path / "outputs" / "toy", made_from, "mark", True, launch.Machines())
     written = json.loads((tmp_path / "outputs/toy/manifest.json").read_text(encoding="utf-8"))
@@ -250,7 +251,7 @@ def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
     (work / "progress.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
     made_from = {"config": {}, "base": {}, "template": "", "data": {}, "code": {}, "versions": {}}
     (work / "adapter_config.json").write_text("{}", encoding="utf-8")
-    training.finish(run, work, made_from, "mark", ["python"])
+    training.finish(run, work, made_from, "mark", ["python"], 1.0)
     assert set(json.loads((run / "manifest.json").read_text(encoding="utf-8"))["files"]) >= {"adapter_config.json"}
     assert [each.name for each in (run / "eval").iterdir()] == ["records.jsonl"]
     assert (run / "eval/records.jsonl").read_text(encoding="utf-8") == "old" and not work.exists()
