@@ -208,7 +208,7 @@ def test_a_back_end_that_fails_locks_nobody_out():
 
     executor = Executor(Broken(), TOOLS, Limits(subject_failures_per_hour=2))
     said = user("meu cpf é 12345678901, nasci em 15/06/1985")
-    assert [refusal(executor, call(*OWN), said) for _ in range(4)] == ["unavailable"] * 4
+    assert [refusal(executor, call(*OWN), said, conversation="c") for _ in range(4)] == ["unavailable"] * 4
 
 
 def test_a_slip_can_be_corrected_but_guessing_ends():

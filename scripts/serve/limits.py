@@ -86,6 +86,7 @@ class Ledger:
             if conversation:
                 state = self._conversations.of(conversation, _Conversation)
                 state.found |= bool(found)
+                state.attempts -= found is None
                 state.subject = state.subject if state.found else b""
 
     def _digest(self, cpf: str) -> bytes:
