@@ -15,7 +15,7 @@ from scripts import arguments
 from scripts.config import adapter
 from scripts.errors import UserError, main_of
 from scripts.files import write, write_json
-from scripts.paths import shown
+from scripts.paths import ROOT, shown
 from scripts.run import ready
 from scripts.score import grid, heat, suite, summary
 from scripts.score.grid import BASE, ROUTER, Target
@@ -83,8 +83,14 @@ def route(adapters: list[str], asked: Asked) -> list[str]:
     """The model that the router sends each row to; a plain sentence goes by its text."""
     from scripts.model import router
 
-    fitted = router.fit({name: router.questions(adapter.data_of(name) / "train.jsonl") for name in adapters})
+    fitted = router.fit({name: router.questions(rows_of(name)) for name in adapters})
     return fitted.choose([row.get("messages") or [{"role": "user", "content": row["text"]}] for _, row in asked])
+
+
+def rows_of(name: str) -> Path:
+    """What an adapter is trained on: its built rows, or without a recipe the file that its config names."""
+    built = adapter.data_of(name) / "train.jsonl"
+    return built if built.exists() else ROOT / adapter.load(name)["datasets"][0]["path"]
 
 
 def _record(asked: tuple[Suite, dict], base: tuple, its: tuple) -> summary.Record:

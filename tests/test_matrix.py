@@ -128,6 +128,14 @@ def chats(random, words, count):
     return [[{"role": "user", "content": " ".join(random.choice(words, 6))}] for _ in range(count)]
 
 
+def test_the_router_learns_from_what_each_adapter_is_trained_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(verb.adapter, "data_of", lambda name: tmp_path / name)
+    assert verb.rows_of("kpi") == verb.ROOT / "datasets/kpi/train.jsonl", "as its config says, where none are built"
+    (tmp_path / "kpi").mkdir()
+    (tmp_path / "kpi/train.jsonl").touch()
+    assert verb.rows_of("kpi") == tmp_path / "kpi/train.jsonl"
+
+
 def test_the_router_tells_adapters_apart_and_leaves_strangers_to_the_base():
     random = np.random.default_rng(0)
     words = {
