@@ -369,6 +369,9 @@ def test_every_finished_run_is_held_against_its_plan(tmp_path, monkeypatch):
         "schema": ["2.0 h", "1.0 h", "+100%"],
         "unimed-attendant, whose rows were others": ["1.0 h", "2.0 h", "-50%"],
     }
+    monkeypatch.setattr(calibration.tokens, "measure", lambda *_: (tmp_path / "template.jinja").read_text())
+    assert list(calibration.table(measured.runs(config))) == [], "a template that is gone ends no plan"
+    monkeypatch.setattr(calibration.tokens, "measure", lambda *_: rows(*[45] * 20))
     assert found["kpi"][1] == "2.0 GB" and re.fullmatch(r"[+-]\d+%", found["kpi"][2])
     assert "Planned against measured" in page.text(*plan.planned("kpi", "cpu"))
 

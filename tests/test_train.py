@@ -260,7 +260,9 @@ def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
 @pytest.mark.parametrize(("chosen", "least", "most"), [("cpu", 1, 1), ("gpu", 12, 14)])
 def test_the_room_that_is_needed_grows_with_the_adapter(chosen: str, least: int, most: int):
     """The attendant's: 32 bits of 268 million parameters and AdamW's two moments, three checkpoints and the run."""
-    assert least * 10**9 <= training.room(profile.resolve("unimed-attendant", chosen)) <= most * 10**9
+    config = profile.resolve("unimed-attendant", chosen)
+    assert least * 10**9 <= training.room(config) <= most * 10**9
+    assert training.room(config | {"base_model": "nobody/planned-it"}) == training.ROOM
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path):

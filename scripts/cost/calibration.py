@@ -34,8 +34,8 @@ def again(runs: Sequence[Run]) -> Iterator[tuple[Run, Estimate]]:
         others = [each for each in runs if each != run]
         try:
             yield run, estimate(run.config, tokens.measure(run.adapter, run.config), gpus.table(), others)
-        except (LookupError, TypeError, UserError):
-            continue  # a config of another shape
+        except (LookupError, TypeError, OSError, UserError):
+            continue  # a config of another shape, or a template that is gone
 
 
 def row(run: Run, planned: Estimate) -> tuple[str, ...]:

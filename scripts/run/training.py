@@ -67,7 +67,10 @@ def join(run: Path, mark: str, offline: bool, machines: Machines) -> None:
 
 def room(config: dict) -> int:
     """Bytes that a training writes at most: checkpoints with AdamW's state, one more while it saves, and the run."""
-    found = architecture.of(config)
+    try:
+        found = architecture.of(config)
+    except UserError:  # a base that nothing can be planned for may still be trained
+        return ROOM
     checkpoint = adapterfile.file_bytes(found, config) + 8 * adapterfile.trainable(found, config)
     return max(ROOM, (config.get("save_total_limit", 2) + 2) * checkpoint)
 
