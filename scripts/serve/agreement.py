@@ -63,7 +63,10 @@ def peft_answers(base: Path, adapter: Path, prompts: Sequence[list[int]], length
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    from scripts.model import load
+
+    load.refuse_foreign_shards(base)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
     model = PeftModel.from_pretrained(model, adapter).eval()
     answers = []
     for prompt in prompts:
