@@ -55,7 +55,7 @@ import: $(LIGHT) ## bring the conversations of IN into ADAPTER's data (FORMAT=sh
 anonymise: $(LIGHT) ## the conversations of IN without their people, into OUT, with a report
 	@$(PY) -m scripts.anonymise
 
-forget: $(LIGHT) ## erase SUBJECT's rows and list what must be trained again
+forget: $(LIGHT) ## erase SUBJECT's rows and list what must be made again
 	@$(PY) -m scripts.forget
 
 data-card: $(LIGHT) ## write the data card of ADAPTER, or of all

@@ -1,5 +1,6 @@
-"""Recomputes every hash of a run: weights, config, fingerprint, data, template, code, base. Exit 1 where one differs.
+"""Recomputes every hash of a run: weights, the files beside them, config, data, template, code, base, figures.
 
+Exit 1 where one differs.
 Run as: make verify ADAPTER=unimed (without ADAPTER: every run in outputs/) / python -m scripts.verify --adapter unimed
 """
 
