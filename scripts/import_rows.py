@@ -13,7 +13,6 @@ from pathlib import Path
 
 from scripts import arguments
 from scripts.config import adapter as adapters
-from scripts.config import schema, yamlfile
 from scripts.data import imports, jsonl
 from scripts.data.anonymous import details
 from scripts.data.gates import Gate, capped, gates_of, is_empty
@@ -54,19 +53,18 @@ def has_recipe(name: str) -> bool:
 
 def target_of(name: str, file: str) -> Path:
     """Where rows go that training is to read; UserError where that has some already, or the config names none."""
-    folder, config = adapters.data_of(name), adapters.config_of(name)
+    folder = adapters.data_of(name)
     rows = folder / "rows" / file
     if has_recipe(name):
         if rows.exists():
             raise UserError(f"{shown(rows)} exists already", next="rename the file to import, or remove that one first")
         return rows
-    document = yamlfile.load(config)
-    if problems := schema.problems(document, "adapter"):
-        raise UserError(problems=problems)
-    own = [path for entry in document.value["datasets"] if (path := ROOT / entry["path"]).is_relative_to(folder)]
+    own = [path for entry in adapters.load(name)["datasets"] if (path := ROOT / entry["path"]).is_relative_to(folder)]
     free = [path for path in own if not path.exists() or is_empty(path)]
     if not free:
-        told = f"{name} has no recipe.yml, and what {shown(config)} names of its data has rows already"
+        told = (
+            f"{name} has no recipe.yml, and what {shown(adapters.config_of(name))} names of its data has rows already"
+        )
         raise UserError(told, next=f"name {shown(rows)} under `datasets` too, then make import again")
     return free[0]
 

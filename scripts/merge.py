@@ -61,7 +61,7 @@ def merge(run: Path, force: bool = False) -> Path:
     made_from = {"kind": "merged", "of": {"name": run.name, "weights": sha256(run / "adapter_model.safetensors")}}
     from scripts.model import adapterfolder
 
-    out = run.parent / f"{run.name}-merged"
+    out = run.with_name(f"{run.name}{adapter.MERGED}")
     if not adapterfolder.free(out, made_from, force):
         print(f"{shown(out)} is up to date")
         return out
@@ -107,7 +107,7 @@ def _write(base: Path, run: Path, work: Path, facts: dict) -> None:
             shutil.copyfile(run / name, work / name)
     measured, loaded = _measure(base, run, work)
     for precision, found in measured.items():
-        print(f"{shown(run)}-merged, in {precision}: {arithmetic.in_words(found)}")
+        print(f"{shown(run)}{adapter.MERGED}, in {precision}: {arithmetic.in_words(found)}")
     exact = measured.get("float64")
     if exact and exact.largest > arithmetic.TOLERANCE:
         raise UserError(

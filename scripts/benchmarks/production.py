@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 from scripts.benchmarks import heldout, machine, randombase, training, work
-from scripts.config import adapter, profile, yamlfile
+from scripts.config import adapter, profile
 from scripts.cost.measured import DECIDE
 from scripts.errors import UserError
-from scripts.paths import CONFIGS, OUTPUTS, PROFILES, ROOT, shown
+from scripts.paths import CONFIGS, OUTPUTS, ROOT, shown
 from scripts.run import ready
 
 #: The baseline of packing, whose steps hold less.
@@ -55,8 +55,7 @@ def measure(name: str, steps: int, lacking: dict | None = None, architecture: di
 
 def whole(name: str) -> dict:
     """The adapter under the gpu profile, on the tokenizer that is here."""
-    overlay = yamlfile.load(PROFILES / "gpu.yml").value
-    config = profile.overlay(adapter.load(name), overlay) | TOKENS
+    config = profile.overlay(adapter.load(name), profile.load("gpu").value) | TOKENS
     return config | {"plugins": [*config.get("plugins", []), profile.PROGRESS], "logging_steps": 1}
 
 
