@@ -43,7 +43,7 @@ new: $(LIGHT) ## make the files of a new ADAPTER FROM an existing one
 check: $(LIGHT) ## every mistake in configs and rows, with file:line:col (ADAPTER=, FORMAT=text|github|json)
 	@$(PY) -m scripts.check
 
-plan: $(LIGHT) ## what training ADAPTER would do: steps, memory, hours, changes (PROFILE=, AGAINST=main, FORMAT=markdown)
+plan: $(LIGHT) ## what training ADAPTER would do: steps, memory, hours, changes (PROFILE=, PROCESSES=, AGAINST=main, FORMAT=markdown)
 	@$(PY) -m scripts.plan
 
 dataset: $(LIGHT) ## build train.jsonl and eval.jsonl of ADAPTER from its recipe (DB= for another database)

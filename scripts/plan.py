@@ -1,7 +1,8 @@
 """What training one adapter would do, before it does: data, steps, parameters, memory, hours, and what has changed.
 
 Imports no torch, no transformers and no Axolotl, needs no GPU, no network and no weights.
-Run as: make plan ADAPTER=unimed [PROFILE=gpu] [AGAINST=main] [FORMAT=text|markdown] / python -m scripts.plan …
+Run as: make plan ADAPTER=unimed [PROFILE=gpu] [PROCESSES=8] [AGAINST=main] [FORMAT=text|markdown]
+/ python -m scripts.plan …
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from scripts.data import lock as data_lock
 from scripts.errors import UserError, main_of, suggestion
 from scripts.files import sha256
 from scripts.paths import ROOT, shown
+from scripts.run import launch
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,6 +27,7 @@ def main(argv: Sequence[str]) -> None:
     parser = arguments.parser(__doc__)
     arguments.add(parser, "ADAPTER", "which adapter, such as unimed")
     arguments.add(parser, "PROFILE", "a file of configs/profiles/ (default: gpu or cpu, as is here)")
+    arguments.add(parser, "PROCESSES", "how many processes would train together, on all machines", "1")
     arguments.add(parser, "AGAINST", "a branch, tag or commit to compare with, such as main")
     arguments.add(parser, "FORMAT", "text (default) or markdown", "text")
     options = parser.parse_args(argv)
@@ -33,18 +36,20 @@ def main(argv: Sequence[str]) -> None:
         hint = f" ({near})" if near else ""
         raise UserError(f"FORMAT={options.format} is not one of {', '.join(page.FORMATS)}{hint}")
     name, chosen = adapter.find(options.adapter), profile.choose(options.profile)
-    title, sections = planned(name, chosen, options.against)
+    processes = arguments.number("PROCESSES", options.processes, 1, launch.MOST)
+    title, sections = planned(name, chosen, options.against, processes)
     print(page.FORMATS[options.format](title, sections))
     if options.format == "text":
-        print(f"\nnext: make train ADAPTER={name}" + (f" PROFILE={chosen}" if options.profile else ""))
+        words = [f"PROFILE={chosen}"] * bool(options.profile) + [f"PROCESSES={processes}"] * (processes > 1)
+        print("\n" + " ".join(["next: make train", f"ADAPTER={name}", *words]))
 
 
-def planned(name: str, chosen: str, against: str = "") -> tuple[str, list[Section]]:
-    """The title and all sections of a plan."""
+def planned(name: str, chosen: str, against: str = "", processes: int = 1) -> tuple[str, list[Section]]:
+    """The title and all sections of a plan, for so many processes."""
     files = [ROOT / each["path"] for each in adapter.load(name)["datasets"]]
     built = sha256(files[0]) if files[0].exists() else ""
     resolved = profile.resolve(name, chosen, built)
-    new = estimate(resolved, tokens.measure(name, resolved), gpus.table(), measured.runs(resolved))
+    new = estimate(resolved, tokens.measure(name, resolved), gpus.table(), measured.runs(resolved), processes)
     told, written = before.state(profile.run_folder(name, chosen), resolved, files)
     sections = [Section("What is up to date", [told, data_state(name, files)])]
     sections += list(changes(name, chosen, new, written, against))
@@ -89,7 +94,8 @@ def changes(name: str, chosen: str, new: Estimate, written: dict, against: str) 
 def effects(config: dict, new: Estimate) -> list[str]:
     """What the older config would come to over today's rows, where that differs."""
     try:
-        return [f"so: {each}" for each in difference.effects(estimate(config, new.rows, gpus.table()), new)]
+        old = estimate(config, new.rows, gpus.table(), processes=new.steps.processes)
+        return [f"so: {each}" for each in difference.effects(old, new)]
     except (LookupError, TypeError, UserError):
         return []  # a config of another shape: its keys are told, its figures can't be
 
@@ -143,7 +149,8 @@ def memory(new: Estimate) -> Section:
         f"measured on {run.gpu} ({where}): {figures.size(run.memory)}, planned {new.total / run.memory - 1:+.0%}"
         for where, run in told.items()
     ]
-    return Section("Memory of the GPU" if new.cuda else "Memory", rows=table, notes=notes)
+    each = "Memory of each GPU" if new.steps.processes > 1 else "Memory of the GPU"
+    return Section(each if new.cuda else "Memory", rows=table, notes=notes)
 
 
 def time(new: Estimate) -> Section:
@@ -155,15 +162,16 @@ def time(new: Estimate) -> Section:
         speed = run.tokens / run.seconds
         return Section("Time", [f"about {figures.hours(hours)} at {speed:.0f} tokens/s, as measured in {run.where}"])
     value = gpus.table()
+    many = f"{new.steps.processes} x " if new.steps.processes > 1 else ""
     table = [
-        (place.name, f"{place.memory:.0f} GB", "fits" if place.fits else "too small", f"{place.speed:,.0f}",
+        (many + place.name, f"{place.memory:.0f} GB", "fits" if place.fits else "too small", f"{place.speed:,.0f}",
          figures.hours(place.hours), f"${place.dollars:.2f}", figures.hours(place.best),
          f"measured: {place.run.where}" if place.run else "assumed")
         for place in new.places
     ]  # fmt: skip
     heads = ("GPU", "memory", "", "slots/s", "time", "cost", "at best", "")
     share = f"{value['utilisation']:.0%} of its bf16 rate, at best {value['ceiling']:.0%}"
-    note = f"assumed: one GPU at {share} ({shown(gpus.FILE)}); make bench there measures it"
+    note = f"assumed: each GPU at {share} ({shown(gpus.FILE)}); make bench there measures it"
     return Section("Time and cost", heads=heads, rows=table, notes=[note])
 
 

@@ -6,8 +6,10 @@ Run as: make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl / python -m 
 
 import json
 import time
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.arguments import add, parser
 from scripts.data import jsonl
@@ -15,6 +17,9 @@ from scripts.errors import Problem, UserError, main_of
 from scripts.files import write_lines
 from scripts.paths import shown
 from scripts.run import ready
+
+if TYPE_CHECKING:
+    from scripts.model.generate import Generator
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -32,27 +37,27 @@ def main(argv: Sequence[str]) -> None:
         if not getattr(arguments, name):
             again = "make predict ADAPTER=unimed IN=rows.jsonl OUT=answers.jsonl"
             raise UserError(f"{name.upper()}= is missing", next=again)
-    rows = read(Path(getattr(arguments, "in")))
-    texts = answer(arguments.adapter, arguments.profile, [row["messages"] for row in rows], arguments.base)
-    from scripts.model.toolcall import message_of
-
-    answered = ({**row, "answer": message_of(text)} for row, text in zip(rows, texts, strict=True))
-    write_lines(Path(arguments.out), (json.dumps(each, ensure_ascii=False) + "\n" for each in answered))
+    file, out = Path(getattr(arguments, "in")), Path(arguments.out)
+    if out.is_dir():
+        raise UserError(f"{shown(out)} is a folder", next=f"name a file, such as OUT={shown(out / 'answers.jsonl')}")
+    rows = read(file)
+    # Its file is opened before the first row is read: what can't be written is said before an hour of answers.
+    write_lines(out, answered(file, rows, arguments))
     print(f"{arguments.out}: {len(rows)} answers\nnext: look at them, or score held-out rows with make eval")
 
 
-def read(file: Path) -> list[dict]:
-    """The rows of a file; UserError with every line that is not a conversation."""
+def read(file: Path) -> dict[int, dict]:
+    """The rows of a file by their lines; UserError with every line that is not a conversation."""
     if not file.is_file():
         raise UserError(f"{shown(file)}: no such file")
-    rows, problems = [], []
+    rows, problems = {}, []
     for each in jsonl.read(file):
         if isinstance(each, Problem):
             problems.append(each)
         elif found := fault(each[1]):
             problems.append(Problem(shown(file), each[0], 0, *found))
         else:
-            rows.append(each[1])
+            rows[each[0]] = each[1]
     if problems or not rows:
         raise UserError("" if problems else f"{shown(file)} has no rows", problems=problems, next="mend these lines")
     return rows
@@ -87,17 +92,34 @@ def _are_calls(calls: object) -> bool:
     )
 
 
-def answer(name: str, profile: str, conversations: list[list[dict]], base: str = "") -> list[str]:
-    """Texts of one model, with a progress line on stderr."""
-    from scripts.model.generate import BASE, of_base, of_run
+def answered(file: Path, rows: dict[int, dict], arguments: Namespace) -> Iterator[str]:
+    """The lines of OUT; UserError with every row that is too long for the model."""
+    from scripts.model.toolcall import message_of
     from scripts.score.answers import progress
 
+    generator, name = load(arguments.adapter, arguments.profile, arguments.base)
+    problems = []
+    for line, row in rows.items():
+        try:
+            generator.prompt(row["messages"])
+        except UserError as error:
+            problems.append(Problem(shown(file), line, 0, "$.messages", str(error)))
+    if problems:
+        raise UserError(problems=problems, next="shorten these conversations")
+    conversations = [row["messages"] for row in rows.values()]
+    texts = generator.answers(conversations, name, done=progress(name, 0, len(rows), time.monotonic()))
+    for row, text in zip(rows.values(), texts, strict=True):
+        yield json.dumps({**row, "answer": message_of(text)}, ensure_ascii=False) + "\n"
+
+
+def load(name: str, profile: str = "", base: str = "") -> "tuple[Generator, str]":
+    """The model that answers, and what it calls the adapter."""
+    from scripts.model.generate import BASE, of_base, of_run
+
     if name == BASE:
-        generator = of_base(ready.runs_of(base, profile))
-    else:
-        run = ready.run(name, profile)
-        generator, name = of_run(run), run.name
-    return generator.answers(conversations, name, done=progress(name, 0, len(conversations), time.monotonic()))
+        return of_base(ready.runs_of(base, profile)), name
+    run = ready.run(name, profile)
+    return of_run(run), run.name
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ from scripts.data.build import build
 from scripts.errors import UserError, main_of
 from scripts.files import sha256
 from scripts.paths import ROOT, shown
-from scripts.run import lock, manifest
-from scripts.run.launch import Machines
+from scripts.run import launch, lock, manifest
 
 
 def main(argv: Sequence[str]) -> None:
@@ -95,19 +94,20 @@ def announce(name: str, chosen: str, asked: bool, resolved: dict) -> None:
     print(f"{name} on {resolved['base_model']}, profile {chosen}{why}", flush=True)
 
 
-def machines_of(arguments: argparse.Namespace) -> Machines:
+def machines_of(arguments: argparse.Namespace) -> launch.Machines:
     """PROCESSES, MACHINES, MACHINE and MAIN; UserError where one is no number or they don't go together."""
-    processes, count = number("PROCESSES", arguments.processes, 1, 1024), number("MACHINES", arguments.machines, 1, 128)
+    processes = number("PROCESSES", arguments.processes, 1, launch.MOST)
+    count = number("MACHINES", arguments.machines, 1, 128)
     rank = number("MACHINE", arguments.machine, 0, count - 1)
     if processes % count:
         raise UserError(f"PROCESSES={processes} can't be shared out evenly over MACHINES={count}")
     host, _, port = arguments.main.rpartition(":")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]", host):
         raise UserError(f"MAIN={arguments.main} is not host:port, such as 10.0.0.1:29500")
-    return Machines(processes, count, rank, host.strip("[]"), number("the port of MAIN", port, 1, 65535))
+    return launch.Machines(processes, count, rank, host.strip("[]"), number("the port of MAIN", port, 1, 65535))
 
 
-def train(run: Path, made_from: dict, mark: str, resolved: dict, machines: Machines) -> None:
+def train(run: Path, made_from: dict, mark: str, resolved: dict, machines: launch.Machines) -> None:
     """Trains and shows what changed. Imported late: an up-to-date run must be told in a moment."""
     from scripts.run import training
 

@@ -137,6 +137,15 @@ def test_rows_to_answer_are_refused_all_at_once(checkout: Path, verb):
     assert not (checkout / "out.jsonl").exists()
 
 
+@pytest.mark.parametrize("out", [".", "rows.jsonl/answers.jsonl"])
+def test_where_nothing_can_be_written_nothing_is_answered(checkout: Path, verb, out: str):
+    (checkout / "rows.jsonl").write_text('{"messages": [{"role": "user", "content": "oi"}]}\n', encoding="utf-8")
+    done = verb("predict", ADAPTER="nobody", IN=str(checkout / "rows.jsonl"), OUT=str(checkout / out), PROFILE="cpu")
+    # The adapter does not exist either, which is found out only after.
+    assert done.returncode == 1 and "nobody" not in done.stderr and "Traceback" not in done.stderr
+    assert "is a folder" in done.stderr or "rows.jsonl: " in done.stderr
+
+
 def test_a_new_adapter_touches_nothing_and_fits_the_rules(checkout: Path, verb):
     before = (checkout / "configs" / "toy.yml").read_bytes()
     done = verb("new", ADAPTER="produto-x", FROM="toy")

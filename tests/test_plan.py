@@ -1,6 +1,7 @@
 """What make plan says: on toy configs and rows where the numbers can be worked out, and on the repository's own."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -275,6 +276,22 @@ def test_the_guide_s_32b_fits_80_gb_and_no_24_gb():
     found = estimate.estimate(config, rows(*[110] * 1000), gpus.table())
     fits = {place.name: place.fits for place in found.places}
     assert fits["H100"] and not fits["L4"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "processes", "sharded"), [("zero3", 8, True), ("fsdp", 8, True), ("gpu", 8, False), ("ray", 2, False)]
+)
+def test_processes_share_the_hours_and_where_they_shard_the_weights(chosen, processes, sharded):
+    config, table = profile.resolve("kpi", chosen), gpus.table()
+    alone = estimate.estimate(config | {"ray_num_workers": 1}, rows(*[110] * 1024), table)
+    many = estimate.estimate(config, rows(*[110] * 1024), table, (), 1 if chosen == "ray" else processes)
+    assert many.steps.processes == processes
+    assert many.steps.steps == 3 * math.ceil(alone.steps.steps / 3 / processes), "each epoch ends in a step of its own"
+    assert many.memory["base weights"] * (processes if sharded else 1) == alone.memory["base weights"]
+    assert ("two blocks, gathered" in many.memory) == sharded
+    for one, all_of_it in zip(alone.places, many.places, strict=True):
+        assert all_of_it.hours * processes == pytest.approx(one.hours, rel=0.02)  # packed a little otherwise
+        assert all_of_it.dollars == pytest.approx(one.dollars, rel=0.02)
 
 
 H100 = "NVIDIA H100 80GB HBM3"

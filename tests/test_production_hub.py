@@ -125,6 +125,11 @@ def test_the_base_alone_answers_and_is_talked_to(outputs, tmp_path):
     (tmp_path / "in.jsonl").write_text(json.dumps({"messages": ASKED[0]}) + "\n", encoding="utf-8")
     line = ["--adapter", "base", "--base", LLAMA, "--in", str(tmp_path / "in.jsonl")]
     predict.main([*line, "--out", str(tmp_path / "out.jsonl")])
+    long = {"messages": [{"role": "user", "content": "oi " * 33_000}]}
+    (tmp_path / "in.jsonl").write_text(json.dumps({"messages": ASKED[0]}) + "\n" + json.dumps(long), encoding="utf-8")
+    with pytest.raises(UserError, match=r"in\.jsonl:2: \$\.messages: a conversation of \d+ tokens is longer"):
+        predict.main([*line, "--out", str(tmp_path / "other.jsonl")])
+    assert not (tmp_path / "other.jsonl").exists()
     assert json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))["answer"]["role"] == "assistant"
     name, speaker = chat.speaker_of(None, outputs / LLAMA, "")
     assert name == "base" and isinstance("".join(speaker.reply([*ASKED[0]])), str)
@@ -146,7 +151,7 @@ def test_stacks_the_matrix_and_the_search_for_weights(outputs, monkeypatch, caps
 
 def test_a_merged_model_answers_with_its_own_tokenizer_and_judge(outputs):
     run = merge.merge(outputs / QWEN / "unimed-attendant")
-    texts = predict.answer(run.name, "", ASKED)
+    texts = predict.load(run.name)[0].answers(ASKED, run.name)
     whole = asked.load(next(each for each in grid.targets(run.parent) if each.kind == "merged"), None)
     assert texts == whole.answers(ASKED, run.name) and whole.tokenizer.padding_side == "left"
     assert whole.judges[run.name].due(ASKED[1]) and texts[1].startswith("<tool_call>"), "a call is due here"

@@ -249,7 +249,7 @@ def test_a_new_run_keeps_the_old_answers_but_not_their_figures(tmp_path: Path):
     save_file({"lora_B.weight": torch.ones(2, 2)}, work / "adapter_model.safetensors")
     step = {"step": 1, "loss": 1.0, "grad_norm": 1.0, "tokens": 9, "trained": 9, "slots": 9, "seconds": 1.0}
     (work / "progress.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
-    made_from = {"config": {}, "base": {}, "template": "", "data": {}, "code": {}, "versions": {}}
+    made_from = {"config": {}, "base": {}, "template": "", "data": {}, "code": {}, "versions": {}, "processes": 1}
     (work / "adapter_config.json").write_text("{}", encoding="utf-8")
     training.finish(run, work, made_from, "mark", ["python"], 1.0)
     assert set(json.loads((run / "manifest.json").read_text(encoding="utf-8"))["files"]) >= {"adapter_config.json"}
@@ -283,7 +283,7 @@ def test_the_sums_of_a_resumed_run_are_those_of_all_its_parts(tmp_path: Path):
     step = {"loss": 1.0, "trained": 1, "slots": 1}
     steps = [step | {"step": 1, "tokens": 10, "seconds": 1.0}, step | {"step": 2, "tokens": 30, "seconds": 2.0}]
     steps += [step | {"step": n, "tokens": 50 * n, "seconds": 5.0 * n, "resumed": 2} for n in (3, 4)]
-    made_from = {key: {} for key in ("base", "template", "data", "config", "code", "versions")}
+    made_from = {key: {} for key in ("base", "template", "data", "config", "code", "versions", "processes")}
     metrics = training.describe(tmp_path / "kpi", tmp_path, made_from, "mark", steps, ["python"])["metrics"]
     assert (metrics["tokens"], metrics["seconds"], metrics["steps"]) == (230, 22.0, 4)
 

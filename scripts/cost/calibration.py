@@ -33,7 +33,8 @@ def again(runs: Sequence[Run]) -> Iterator[tuple[Run, Estimate]]:
             continue
         others = [each for each in runs if each != run]
         try:
-            yield run, estimate(run.config, tokens.measure(run.adapter, run.config), gpus.table(), others)
+            rows = tokens.measure(run.adapter, run.config)
+            yield run, estimate(run.config, rows, gpus.table(), others, run.processes)
         except (LookupError, TypeError, OSError, UserError):
             continue  # a config of another shape, or a template that is gone
 

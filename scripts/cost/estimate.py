@@ -42,13 +42,16 @@ class Estimate:
         if self.cuda:
             return next((each.hours for each in self.places if measured.named(each.name, gpu)), None)
         run = self.told_by
-        return self.steps.tokens * run.seconds / run.tokens / 3600 if run else None
+        return self.steps.tokens / self.steps.processes * run.seconds / run.tokens / 3600 if run else None
 
 
-def estimate(config: dict, rows: Rows, table: dict, runs: Sequence[Run] = ()) -> Estimate:
-    """The whole estimate of a resolved config over these rows, `runs` being what was measured over its base."""
+def estimate(config: dict, rows: Rows, table: dict, runs: Sequence[Run] = (), processes: int = 1) -> Estimate:
+    """The whole estimate of a resolved config over these rows on so many processes.
+
+    `runs` are what was measured over its base. Memory is that of each process.
+    """
     found = architecture.of(config)
-    planned = steps.plan(config, rows)
+    planned = steps.plan(config, rows, processes)
     cuda = bool(config.get("bf16") or config.get("fp16") or config.get("load_in_4bit"))
     parts = memory.parts(found, config, planned, cuda)
     return Estimate(
@@ -56,11 +59,11 @@ def estimate(config: dict, rows: Rows, table: dict, runs: Sequence[Run] = ()) ->
         found,
         rows,
         planned,
-        steps.plan(config | {"sample_packing": not config.get("sample_packing")}, rows) if cuda else None,
+        steps.plan(config | {"sample_packing": not config.get("sample_packing")}, rows, processes) if cuda else None,
         adapterfile.trainable(found, config),
         adapterfile.file_bytes(found, config),
         parts,
-        gpus.places(found, config, planned.slots, sum(parts.values()), table, runs) if cuda else [],
+        gpus.places(found, config, planned, sum(parts.values()), table, runs) if cuda else [],
         cuda,
         runs,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from scripts.config import schema
 from scripts.cost.architecture import Architecture
 from scripts.cost.measured import Run
+from scripts.cost.steps import Steps
 from scripts.paths import CONFIGS
 
 FILE = CONFIGS / "machines" / "gpus.yml"
@@ -34,10 +35,13 @@ def table() -> dict:
 
 
 def places(
-    architecture: Architecture, config: dict, slots: int, needed: float, value: dict, runs: Sequence[Run] = ()
+    architecture: Architecture, config: dict, steps: Steps, needed: float, value: dict, runs: Sequence[Run] = ()
 ) -> list[Place]:
-    """Every GPU of the table for a training of so many slots that needs so many bytes; what was measured goes first."""
-    work = flops(architecture, config)
+    """Every GPU of the table, one a process, for a training that needs so many bytes on each.
+
+    What was measured goes first. Speed is that of one; what they tell one another is taken to cost nothing.
+    """
+    work, slots = flops(architecture, config), steps.slots / steps.processes
     found = []
     for gpu in value["gpus"]:
         run = next((each for each in runs if each.tells(gpu["name"], config)), None)
@@ -53,7 +57,7 @@ def places(
                 speed,
                 hours,
                 slots / (fastest * value["ceiling"]) / 3600,
-                hours * gpu["dollars"],
+                hours * steps.processes * gpu["dollars"],
                 run,
             )
         )

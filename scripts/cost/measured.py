@@ -20,6 +20,7 @@ DECIDE = (
 @dataclass(frozen=True)
 class Run:
     """One training. `gpu` is the device's own name, empty for a CPU; `memory` in bytes at its peak, 0 where unknown;
+    tokens, slots and memory are those of the first of its processes;
     `config` of a finished run is all of it, of `make bench` DECIDE; `data` are the files that it read, as recorded."""
 
     where: str
@@ -31,6 +32,7 @@ class Run:
     seconds: float
     memory: float
     data: tuple[dict, ...] = ()
+    processes: int = 1
 
     def tells(self, gpu: str, config: dict) -> bool:
         """Whether a training under this config on a GPU of that name in gpus.yml would go as this one went."""
@@ -62,6 +64,7 @@ def of(written: dict) -> Run:
         config=written["config"],
         memory=memory + PROCESS_CUDA if gpu and memory else memory,
         data=tuple(written["data"]["files"]),
+        processes=written.get("processes", 1),
         **{key: figures[key] for key in ("tokens", "slots", "seconds")},
     )
 

@@ -32,7 +32,7 @@ PROCESS_CUDA = 1.2 * GB
 
 
 def parts(architecture: Architecture, config: dict, steps: Steps, cuda: bool) -> dict[str, float]:
-    """Part -> bytes; `cuda` where a GPU holds it."""
+    """Part -> bytes of each process; `cuda` where a GPU holds it."""
     trainable = adapterfile.trainable(architecture, config)
     found = {"base weights": weights(architecture, config)}
     if config.get("load_in_4bit"):
@@ -41,6 +41,9 @@ def parts(architecture: Architecture, config: dict, steps: Steps, cuda: bool) ->
     found["adapter"] = trainable * float(adapterfile.width(config))
     found["gradients"] = trainable * float(adapterfile.width(config))
     found["optimizer state"] = optimizer(architecture, config)
+    if steps.processes > 1 and sharded(config):
+        gathered = 2 * found["base weights"] / architecture.layers
+        found = {part: size / steps.processes for part, size in found.items()} | {"two blocks, gathered": gathered}
     found["activations"] = activations(architecture, config, steps, cuda)
     found["logits and their loss"] = logits(architecture, config, steps)
     if cuda:
@@ -51,6 +54,14 @@ def parts(architecture: Architecture, config: dict, steps: Steps, cuda: bool) ->
             found["compiled kernels"] = KERNELS_CPU
         found["Python, torch, Axolotl"] = PROCESS_CPU
     return found
+
+
+def sharded(config: dict) -> bool:
+    """Whether each process holds its share of weights, gradients and moments alone, and a block where it computes.
+
+    ZeRO stage 3 (arXiv 1910.02054, section 5) and FSDP; the next block is fetched while one is computed.
+    """
+    return bool(config.get("deepspeed") or config.get("fsdp_config"))
 
 
 def element(config: dict) -> int:

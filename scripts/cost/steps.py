@@ -36,6 +36,7 @@ class Steps:
     shapes: frozenset[tuple[int, int]]
     widest_trained: int
     exact: bool
+    processes: int = 1
 
     @property
     def padding(self) -> float:
@@ -74,6 +75,7 @@ def plan(config: dict, rows: Rows, processes: int = 1) -> Steps:
         ),
         widest_trained=max(sum(trained[row] for row in batch) for batch in made),
         exact=rows.exact and "batch_tokens" in config and not config.get("val_set_size") and processes == 1,
+        processes=processes,
     )
 
 

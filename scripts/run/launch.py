@@ -22,6 +22,10 @@ QUIET = 30
 KILLED = re.compile(r"died with <Signals\.SIGKILL|exitcode\s*: -9\b|Signal 9 \(SIGKILL\)")
 
 
+#: Processes of one training: no cluster is larger.
+MOST = 1024
+
+
 @dataclass(frozen=True)
 class Machines:
     """Who trains together: processes over all machines, machines, which one this is, where the first one listens."""

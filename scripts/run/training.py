@@ -47,7 +47,8 @@ def train(run: Path, made_from: dict, mark: str, offline: bool, machines: Machin
     processes = config.get("ray_num_workers", machines.here)  # Ray, and not accelerate, starts them
     began = time.time()
     launch.follow(arguments, offline, work / "train.log", work / "progress.jsonl", processes)
-    finish(run, work, made_from, mark, arguments, time.time() - began)
+    together = {"processes": config.get("ray_num_workers", machines.processes)}
+    finish(run, work, made_from | together, mark, arguments, time.time() - began)
 
 
 def join(run: Path, mark: str, offline: bool, machines: Machines) -> None:
@@ -161,7 +162,7 @@ def describe(run: Path, made: Path, made_from: dict, mark: str, steps: list[dict
         "template": made_from["template"],
         "fingerprint": mark,
         "seed": made_from["config"].get("seed"),
-        **{key: made_from[key] for key in ("data", "config", "code", "versions")},
+        **{key: made_from[key] for key in ("data", "config", "code", "versions", "processes")},
         "git": manifest.commit(),
         "command": ["python", *arguments[1:]],
         "python": sys.version.split()[0],
