@@ -11,13 +11,20 @@ from scripts.data.spoken import MONTHS
 _THIS_YEAR = date.today().year
 _BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
 _DATE = re.compile(
-    r"(?<![\d./-])(?:(\d{1,2})( ?[/.\- ] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
+    r"(?<![\d./-])(?:(\d{1,2})( ?[/.\-\s] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
+)
+_PARTS = re.compile(
+    r"\bdia (\d{1,2}),? (?:do )?m[eê]s (\d{1,2}),? (?:e )?(?:do )?ano (?:de )?(\d{4}|\d{2})(?!\d)", re.IGNORECASE
 )
 _DO = re.compile(r"(?<!\d)(\d{1,2})(?:\s+d[eo]\s+|[/.-])(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
 #: Characters before a month's name in which its day stands.
 _NEAR = 60
 _DAY = r"(\d{1,2}|primeiro|trinta(?: e um)?|vinte(?: e \w+)?|[^\W\d_]{2,10})"
-_BEFORE_MONTH = re.compile(rf"(?:^|(?<=\W)){_DAY}\s*[º°ª]?\s*(?:\bde\b|\bdo\b|[/.-])?\s*$", re.IGNORECASE)
+_BEFORE_MONTH = re.compile(
+    rf"(?:^|(?<=\W)){_DAY}\s*(?:[º°ª]|(?<=\d)[oa]\b)?\s*(?:\bdias?\b\s*)?"
+    r"(?:\b(?:d[eo]|do m[eê]s de)\b|[/.-])?\s*$",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(
     r"\s*(?:,?\s*(?:\bdo ano de\b|\bde\b|\bdo\b)|[/.,-])?\s*(\d{4}|\d{2}(?!\d)"
     r"|(?:mil|dois mil|[^\W\d_]+)(?: e? ?[^\W\d_]+){0,7})",
@@ -47,10 +54,10 @@ def dates(text: str, known: Known) -> Iterator[Finding]:
     for match in _DATE.finditer(text):
         day, gap, month, year, iso_year, _, iso_month, iso_day = match.groups()
         value = (int(iso_year), int(iso_month), int(iso_day)) if iso_year else (year_of(year), int(month), int(day))
-        if gap == " " and not (len(year) == 4 or _born(text, match, known, value)):
+        if (gap or "").isspace() and not (len(year) == 4 or _born(text, match, known, value)):
             continue
         yield from _date(text, match.span(), value, known)
-    for match in _DO.finditer(text):
+    for match in (*_DO.finditer(text), *_PARTS.finditer(text)):
         yield from _date(text, match.span(), (year_of(match[3]), int(match[2]), int(match[1])), known)
     yield from _with_month(text, known)
     yield from _spoken(text, known)
@@ -60,19 +67,29 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
     for match in re.finditer(r"[^\W\d_]{3,11}", text):
         month = month_of(match[0])
         low = max(0, match.start() - _NEAR)  # a text of nothing but months must not take its length's square
-        before = _BEFORE_MONTH.search(text[low : match.start()]) if month else None
+        before = before_month(text[low : match.start()]) if month else None
         beside = (before[0] + text[match.end() : match.end() + 4]).lower() if before else ""
         if names.fold(match[0]) == "dez" and re.search(r"\bdo\s*$|\sdo\s", beside):
             continue  # ten, not December
         after = _YEAR.match(text, match.end() + text.startswith(".", match.end())) if before else None
         if not after:
             continue
-        day = int(before[1]) if before[1].isdecimal() else next((int(r[0].digits) for r in numerals.runs(before[1])), 0)
+        day = spoken_day(before)
         run = next(numerals.runs(after[1]), None)
         end = after.end(1) if after[1].isdecimal() else after.start(1) + (_year_end(run) if run else 0)
         year = year_of(text[after.start(1) : end])
         if day and year:
             yield from _date(text, (low + before.start(1), end), (year, month, day), known)
+
+
+def before_month(text: str) -> re.Match | None:
+    """What stands right before a month's name and may be a day; the day is its first group."""
+    return _BEFORE_MONTH.search(text)
+
+
+def spoken_day(found: re.Match) -> int:
+    """The day in figures or words; 0 where it is none."""
+    return int(found[1]) if found[1].isdecimal() else next((int(r[0].digits) for r in numerals.runs(found[1])), 0)
 
 
 def _year_end(run: list[numerals.Spoken]) -> int:
@@ -81,7 +98,7 @@ def _year_end(run: list[numerals.Spoken]) -> int:
 
 def _spoken(text: str, known: Known) -> Iterator[Finding]:
     """quinze do seis de oitenta e cinco; 15 do 6 de oitenta e cinco"""
-    spoken = list(numerals._numbers(text))
+    spoken = list(numerals.numbers(text))
     for day, month, year in zip(spoken, spoken[1:], spoken[2:], strict=False):
         gaps = text[day.end : month.start], text[month.end : year.start]
         joined = all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps)
@@ -109,7 +126,7 @@ def month_of(word: str) -> int:
 def _date(text: str, span: tuple[int, int], value: Date, known: Known) -> Iterator[Finding]:
     year, month, day = value
     exists = year and 1 <= month <= 12 and 1 <= day <= 31
-    if not exists and not (1900 <= year <= _THIS_YEAR and day > 0 < month and born_here(text, span, known)):
+    if not exists and not (1900 <= year <= _THIS_YEAR and day >= 0 <= month and born_here(text, span, known)):
         return
     yield Finding(*span, "birth date" if value in known.dates or is_birth(text, span, value, known) else "other", value)
 

@@ -7,7 +7,8 @@ from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
 
 #: Digits that belong together, however they are parted.
-_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|\s{4,7})\d){4,39}(?!\d)")
+_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|[\s,.-]{4,20})\d){4,39}(?!\d)")
+_MONEY = re.compile(r"[\d.]+,\d\d")
 _LABEL = re.compile(
     r"\b(?:(cpf|cepeefe)|tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap|lig[aou]|protocolo|carteir|cartao|matricula|"
     r"contrato n|cnpj|cep\b|rg\b|identidade|boleto|fatura|guia|senha|pedido|sus\b|casa\b|rua\b|pag(?:uei|ar|o)\b|reais)"
@@ -24,7 +25,8 @@ def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
     rest = undated(text)
     for run in _RUN.finditer(rest):
         digits = re.sub(r"\D", "", run[0])
-        if "/" in run[0] or compact_date(digits):
+        # 000.000.000-00 shows how a CPF is written.
+        if "/" in run[0] or compact_date(digits) or _MONEY.match(run[0]) or len(set(digits)) == 1:
             continue
         labels = [found[1] for found in _LABEL.finditer(rest, max(0, run.start() - _NEAR), run.start())]
         said = asked or "cpf" in rest[: run.start()] or _SAID_AFTER.match(rest, run.end()) or _FORM.fullmatch(run[0])

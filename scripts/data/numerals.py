@@ -51,7 +51,7 @@ class Spoken:
 def runs(text: str) -> Iterator[list[Spoken]]:
     """Spoken numbers that follow one another with nothing but separators between; at least one in words."""
     run: list[Spoken] = []
-    for each in _numbers(text):
+    for each in numbers(text):
         if run and not _GAP.fullmatch(text, run[-1].end, each.start):
             if any(text[each.start].isalpha() for each in run):
                 yield run
@@ -61,7 +61,8 @@ def runs(text: str) -> Iterator[list[Spoken]]:
         yield run
 
 
-def _numbers(text: str) -> Iterator[Spoken]:
+def numbers(text: str) -> Iterator[Spoken]:
+    """Every number of the text, in words or digits."""
     tokens = [(m.start(), m.end(), m[0]) for m in _TOKEN.finditer(text)]
     at = 0
     while at < len(tokens):

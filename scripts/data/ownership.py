@@ -33,7 +33,7 @@ _MINE = (
 _NOT_A_NAME = (
     r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|contrato|carteirinha|cadastro|cpf|unimed|natal|"
     r"mim|contato|acesso|saude|consulta|beneficiari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
-    r"verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
+    r"certo|problema|verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
     r"janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|jan|fev|mar|abr|mai|"
     r"jun|jul|ago|set|out|nov|dez)\b"
 )
@@ -49,16 +49,18 @@ OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
     r"|\bn(?:as|sa)[a-z]{0,3}i\b|\bmae me (?:teve|deu|pariu)\b|\bnascid[oa] eu\b|\beu nasc\w*"
     r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
-    r"|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
+    r"|\be eu(?:,| (?:em|no dia|dia|foi|sou d[eo]))(?= )|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
-    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
+    r"|\b(?:o|do|no|ao|pro) meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])|\bquer dizer,? o meu\b"
+    r"|\btitular sou eu\b|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
+    r"|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
-    r"|\bd[ae] quem me\b|\b(?:mainha|painho)\b"
+    r"|\bd[ae] quem me\b|\buma? tal\b|\b(?:mainha|painho)\b"
     rf"|\bd[aeo] (?:meu|minha|noss[oa]) (?:{_PROFESSIONS})\b|\b(?:nao|n) (?:sou|e) eu\b"
     rf"|\b(?:exames?|atestados?|consultas marcadas) d[ao]s? (?!{_NOT_A_NAME}|meus?\b|minhas?\b)\w+"
     rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
@@ -79,26 +81,40 @@ CORRECTION = re.compile(
     r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erro|corrij\w+|corrig\w+|corret\w+|correc\w+|certo|cerot|retific\w+|ops|opa|digo|"
     r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confundi\w*|troquei|troca|putz|"
     r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|"
-    r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|quis dizer|"
+    r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|qui?s dizer|quer dizer|"
     r"sou do (?:ano|mes|dia)|o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
 )
 #: Somebody addressed, not spoken of, in a turn that states no figures after it: "meu contrato, meu filho, como vejo?"
 VOCATIVE = re.compile(
     r", (?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
     r"(?= *(?:[,.!?|\n]|$))(?=[^|\d]*(?:\||$))"
+    r"|\bnossa senhora\b"
+    r"|\b[oa] senhora?"
+    r"(?= (?:ve|veja|pode|poderia|consegue|sabe|me|olh[ae]|confer[ea]|consult[ae]|checa|verific[ae]|faz)\b)"
+    r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta|por favor),? "
+    r"(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
+    r"(?= ?[,.!:;]| (?:aqui|eu|quero|queria|preciso|to|tou|estou|olh[ae]|me|gostaria|bom|boa|sou|meu|segue|pode)\b)"
 )
+#: To the end of a sentence; a dot between digits ends none.
+_SENTENCE = r"(?:[^.!?\n|]|\.(?=\d))*"
 QUOTED = re.compile(
     r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"
-    r"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b[^!?\n|]*"
+    rf"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b{_SENTENCE}"
     r"\b(?:meus?|minhas?|nasci|sou)\b[^!?|]*$"
+    rf"|\bse eu (?:nasci|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tivesse|inform\w+|us\w+)\b{_SENTENCE}$"
     r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|mensagem)\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
-    r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|exemplo|caso meu|se eu)\b[^|]*$"
+    r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|exemplo|caso meu)\b[^|]*$"
     r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b[^,.;!?\n|]*$"
     r"|\b(?:meus?|minhas?) (?:cpf|data de nascimento|nascimento) (?:nao|nunca) (?:e|eh|era|foi)\b[^,.;!?\n|]*$"
     r"|[\"'“«`][^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"
+)
+#: Searched in the whole turn: what it gives is an example, or nothing is to be done with it.
+VOID = re.compile(
+    r"\b(?:de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
+    r"|\b(?:desconsider\w+|ignor[ae]|(?:chat|conversa|grupo|lugar) errad[oa])\b[^\d]*$"
 )
 _LINKS = (
     r"(?:[\s,.;:()\"'-]|"

@@ -10,41 +10,53 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
+from scripts.data import birthparts, labels, names, numerals
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
 from scripts.data.meant import meant_as_cpf, undated
 from scripts.data.numerals import UNITS
-from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE
+from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE, VOID
 from scripts.data.spoken import MONTHS, number
 
 _DIGITS = {word: str(n) for n, word in enumerate(UNITS)}
 _DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
+#: Words of one number that no other word contains; "dez" may be December.
+_TEENS = {word for word, value in numerals.VALUES.items() if 10 < value < 1000}
 _DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
-_BETWEEN = r"(?:[\s.,/_-]|\b(?:ponto|traco|tracinho|hifen|barra|espaco)\b){0,12}"
+_PARTED = r"ponto|traco|tracinho|hifen|barra|espaco|final|depois(?: vem)?|(?:e )?termina(?:ndo)? (?:em|com)"
+_BETWEEN = rf"(?:[\s.,/_-]|\b(?:{_PARTED})\b){{0,30}}"
 _LINK = r"(?:(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d))"
 _START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))(?<!vinte e )(?<!trinta e )", r"(?!\d|[a-z])"
 _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
-_CPF = re.compile(r"(?<!\d)\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
+_CPF = re.compile(r"(?<!\d)(?<!\d[.-])\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
 _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 #: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
-_LOOSE = re.compile(rf"(?<!\d)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
-_BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc")
+_LOOSE = re.compile(rf"(?<!\d)(?<!\d\.)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
-_NUMBER = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2})(?!\d)")
+_NUMBER = re.compile(r"(?<![\d.-])(?:\d{4}|\d{1,2})(?!\d|[.-]\d)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
-#: Years ago: a date that old is a birth, whatever is said with it.
-_GROWN = 15
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 _TURN = "\n|\n"
 #: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
-_LAST_DATES, _LAST_NUMBERS, _LAST_CPFS = 12, 24, 13
+_LAST_DATES, _LAST_NUMBERS, _LAST_CPFS, _PLACES = 12, 24, 13, 12
+
+
+@dataclass(frozen=True)
+class Said:
+    """A CPF (11 digits) or a date (year, month, day) in the text, and how sure it is that it is meant as the user's."""
+
+    start: int
+    end: int
+    value: str | tuple[int, int, int]
+    grade: int
 
 
 class Statements:
@@ -53,30 +65,33 @@ class Statements:
     def __init__(self, messages: Sequence[dict]):
         turns = [message.get("content") for message in messages if message.get("role") == "user"]
         self.said = _TURN.join(turn for turn in turns if isinstance(turn, str))
-        self.turns = list(_answered(messages))
         self.text = _folded(self.said)
         self.digits = _digits(self.text)
+        self.turns = list(_answered(messages))
         others = {found.end() for found in OTHERS.finditer(self.text)}
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
         others -= {found.end() for found in VOCATIVE.finditer(self.text)}
         self.marks = sorted([(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others])
 
+    @cached_property
+    def undated(self) -> str:
+        """All that the user said, in digits, with the dates crossed out."""
+        return undated(self.digits)
+
     def cpfs(self) -> list[str]:
-        """Every CPF that own_cpf takes, as the text has them: in groups or spelled out, else any 11 digits."""
-        plain = [found[0] for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
-        found = plain or [match[1] for match in _LOOSE.finditer(self.digits)]
-        last = list(dict.fromkeys(re.sub(r"\D", "", each) for each in found))[-_LAST_CPFS:]
-        return [cpf for cpf in last if not self.own_cpf(cpf)]
+        """Every CPF that own_cpf takes: in groups or spelled out, else any 11 digits."""
+        return self._standing([each for each in self._numbers() if not self._not_own_cpf(each.value)])[0]
 
     def births(self) -> list[date]:
         """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
-        written = self._written()
+        own = [each for each in self._written() if not (day := _day(*each.value)) or not self._not_own_birth(day)]
+        written, corrected = self._standing(own)
         numbers = [int(found[0]) for found in _NUMBER.finditer(self.said)] if CORRECTION.search(self.text) else []
-        numbers = list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
+        numbers = [] if corrected else list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
         mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
         mended += [(year, month, n) for year, month, _ in written for n in numbers if n <= 31]
         real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]
-        return [day for day in real if not self.own_birth(day)]
+        return [day for day in real if not self._not_own_birth(day)]
 
     def cpf_refusal(self, value: object) -> str:
         """Why what a tool is about to receive as the user's CPF can't be taken; empty where it can.
@@ -99,12 +114,12 @@ class Statements:
         if refusal != "birth_date_not_stated":
             return refusal
         written = self._written()
-        return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
+        return refusal if not written or any(_day(*each.value) for each in written) else "birth_date_does_not_exist"
 
     def wrong_cpf(self, value: object) -> bool:
         """Whether the user wrote a number of another length than a CPF's, which is this one and no date."""
         digits = isinstance(value, str) and value.isascii() and value.isdigit()
-        return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value, undated(self.digits)))
+        return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value, self.undated))
 
     def wrong_birth(self, value: object) -> bool:
         """Whether the user wrote this AAAAMMDD, which no calendar has."""
@@ -121,16 +136,24 @@ class Statements:
         """
         if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
-        (text, asked), written = self.turns[-1], self._written()
-        grown = any(year <= date.today().year - _GROWN for year, _, _ in written)
-        if grown or (written and ("nascimento" in asked or _BORN.search(text))):
+        *_, text, asked = self.turns[-1]
+        if any(each.grade > 1 and not self._quoted(each.start) for each in self._written()):
             return "birth"
         return "cpf" if any(meant_as_cpf(text, "CPF" in asked)) else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
-        places = self._places(cpf)
-        if not places:
+        standing = self.cpfs()
+        return self._not_own_cpf(cpf) or ("another_cpf_meant" if standing and cpf not in standing else "")
+
+    def own_birth(self, birth: date) -> str:
+        """Why this date can't be taken as the user's own birth date; empty where it can."""
+        standing = self.births()
+        return self._not_own_birth(birth) or ("another_birth_date_meant" if standing and birth not in standing else "")
+
+    def _not_own_cpf(self, cpf: str) -> str:
+        places = [place for place in self._places(cpf) if labels.number(self.digits, *place)]
+        if not 0 < len(places) <= _PLACES:
             return "cpf_not_stated"
         if any(self._others(*place) for place in places):
             return "cpf_of_somebody_else"
@@ -138,9 +161,11 @@ class Statements:
             return "second_cpf_not_claimed"
         return ""
 
-    def own_birth(self, birth: date) -> str:
-        """Why this date can't be taken as the user's own birth date; empty where it can."""
-        places = list(self._dates(birth)) or list(self._corrected(birth))
+    def _not_own_birth(self, birth: date) -> str:
+        value = (birth.year, birth.month, birth.day)
+        places = [place for place in self._dates(birth) if self._grade(*place, value)]
+        places += [(each.start, each.end) for each in self._written() if each.value == value]
+        places = places or list(self._corrected(birth))
         if not places:
             return "birth_date_not_stated"
         if birth > date.today():
@@ -158,14 +183,66 @@ class Statements:
         """Digits of the number that is meant as a CPF and is none; 11 where none is, or a real one is there."""
         if self.cpfs():
             return 11
-        numbers = (each for turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked))
+        numbers = (each for *_, turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked))
         return min(map(len, numbers), key=lambda length: abs(length - 11), default=11)
 
-    def _written(self) -> list[tuple[int, int, int]]:
-        """Year, month and day of the last dates that may be births, whether the calendar has them or not."""
-        found = [each.value for each in dates(self.said, Known(asked_birth=True)) if each.kind == "birth date"]
-        found += [value for each in _COMPACT.finditer(self.said) if (value := compact_date(each[0]))]
-        return list(dict.fromkeys(found))[-_LAST_DATES:]
+    def _numbers(self) -> list[Said]:
+        """The last numbers that may be CPFs: what is written as one, and any 11 digits in the rest of the text."""
+        written = [found.span() for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
+        rest = self.undated
+        for start, end in written:
+            rest = rest[:start] + "x" * (end - start) + rest[end:]
+        for text in (rest, self.digits):
+            spans = written + [found.span(1) for found in _LOOSE.finditer(text)]
+            graded = [self._number(*span) for span in spans]
+            if found := [each for each in sorted(graded, key=lambda each: each.start) if each.grade]:
+                return found[-_LAST_CPFS:]
+        return []
+
+    def _number(self, start: int, end: int) -> Said:
+        return Said(start, end, _plain(self.digits[start:end]), labels.number(self.digits, start, end))
+
+    def _written(self) -> list[Said]:
+        """The last dates that may be births, whether the calendar has them or not; else one that is said in parts."""
+        known = Known(asked_birth=True)
+        found = [(e.start, e.end, e.value) for e in dates(self.text, known) if e.kind == "birth date"]
+        found += [
+            (*each.span(), value)
+            for each in _COMPACT.finditer(self.text)
+            if (value := compact_date(each[0])) and not labels.begins_cpf(self.text, each.start())
+        ]
+        graded = [Said(*span, value, self._grade(*span, value)) for *span, value in sorted(found)]
+        graded = [each for each in graded if each.grade]
+        parts = None if graded else birthparts.joined(self.turns)
+        return [Said(parts[0] - 1, *parts, 3)] if parts else graded[-_LAST_DATES:]
+
+    def _grade(self, start: int, end: int, value: tuple[int, int, int]) -> int:
+        """How sure it is that the date there is a birth."""
+        asked = next((asked for at, *_, asked in reversed(self.turns) if at <= start), "")
+        return labels.day(self.text, start, end, value, "nascimento" in asked)
+
+    def _standing(self, found: list[Said]) -> tuple[list, bool]:
+        """The values that stand: none that a later one corrects, in each turn the surest; whether one is corrected."""
+        at = next((at for at in reversed(range(len(found))) if self._corrects(found, at)), 0)
+        found = found[at:]
+        turns = [self.text.count("|", 0, each.start) for each in found]
+        best = {turn: max(e.grade for e, t in zip(found, turns, strict=True) if t == turn) for turn in turns}
+        least = max([1, *(min(2, each) for each in best.values())])
+        kept = [e.value for e, t in zip(found, turns, strict=True) if e.grade == best[t] >= least]
+        return list(dict.fromkeys(kept)), at > 0
+
+    def _corrects(self, found: list[Said], at: int) -> bool:
+        """Whether this one stands in the place of those before it: a correction is between them, or after it."""
+        said = found[at]
+        before = [each for each in found[:at] if each.value != said.value]
+        if not before:
+            return False
+        turn, over = self.text.rfind("|", 0, said.start) + 1, self.text.find("|", said.end)
+        over = over if over > 0 else len(self.text)
+        if CORRECTION.search(self.text, max(turn, before[-1].end), said.start):
+            return True
+        alone = before[-1].end < turn and not any(each.start < over for each in found[at + 1 :])
+        return alone and bool(CORRECTION.search(self.text, said.end, over))
 
     def _others(self, start: int, end: int) -> bool:
         """Whether what stands here is said of somebody else: the nearest phrase before decides, or one right after."""
@@ -178,13 +255,15 @@ class Statements:
     def _quoted(self, start: int) -> bool:
         """Whether somebody else's words are being repeated here, or it is denied or only supposed."""
         turn = self.text.rfind("|", 0, start) + 1
-        return bool(QUOTED.search(self.text[turn:start]))
+        over = self.text.find("|", start)
+        return bool(QUOTED.search(self.text[turn:start]) or VOID.search(self.text[turn : over if over > 0 else None]))
 
     def _alone(self, start: int, cpf: str) -> bool:
         """Whether no other CPF stands before it in its turn, or the turn says that it is the user's or a correction."""
         turn = self.text.rfind("|", 0, start) + 1
         said = self.digits[turn:start]
-        if {re.sub(r"\D", "", found[0]) for found in _CPF.finditer(said)} <= {cpf}:
+        others = {_plain(found[0]) for found in _CPF.finditer(said) if labels.number(said, *found.span())} - {cpf}
+        if not others:
             return True
         sentence = max(self.text.rfind(mark, 0, start) for mark in "\n|!?;")
         claimed = any(own and sentence < at <= start for at, own in self.marks)
@@ -222,15 +301,20 @@ class Statements:
                 yield found.span()
 
 
-def _answered(messages: Sequence[dict]) -> Iterator[tuple[str, str]]:
-    """Each turn of the user, folded and with digits for their words, and what was asked before it."""
-    asked = ""
+def _answered(messages: Sequence[dict]) -> Iterator[birthparts.Turn]:
+    """Each turn of the user, and what was asked before it."""
+    asked, at = "", 0
     for message in messages:
         text = message.get("content")
         if message.get("role") == "assistant":
             asked = text or ""
         elif message.get("role") == "user" and isinstance(text, str):
-            yield _digits(_folded(text)), asked
+            yield at, (turn := _folded(text)), _digits(turn), asked
+            at += len(turn) + len(_TURN)
+
+
+def _plain(number: str) -> str:
+    return re.sub(r"\D", "", number)
 
 
 def day_of(text: str) -> date:
@@ -250,8 +334,9 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 @lru_cache(4096)
 def _relative(word: str) -> bool:
-    """Whether the word is a relative's, give or take a letter."""
-    return bool(difflib.get_close_matches(word, RELATIVES, n=1, cutoff=0.82))
+    """Whether the word is a relative's, give or take a letter: "fiha", but not "atraso"."""
+    near = difflib.get_close_matches(word, RELATIVES, n=1, cutoff=0.82)
+    return word in RELATIVES or (bool(near) and not names.is_common(word))
 
 
 def _figures(birth: date) -> tuple[str, str, str]:
@@ -287,7 +372,11 @@ def _is_month(word: str, month: int) -> bool:
 
 
 def _digits(text: str) -> str:
-    """A folded text of the same length, with digits for their words."""
+    """A folded text of the same length, with digits for number words: "meia", "cento e vinte e tres"."""
+    for each in numerals.numbers(text):
+        said = text[each.start : each.end]
+        if (" " in said and said[0].isalpha()) or said in _TEENS:
+            text = text[: each.start] + each.digits.ljust(len(said)) + text[each.end :]
     return _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), text)
 
 

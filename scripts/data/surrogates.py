@@ -197,8 +197,8 @@ def _parts(text: str, old: Date) -> list[tuple[int, int, int]]:
     words.sort(key=lambda word: names.fold(word[0]) == "dez")  # which may be the day or the year
     month = next((m for m in words if month_of(m[0]) == old[1]), None)
     head, tail = (text[: month.start()], text[month.end() :]) if month else (text, "")
-    spoken = [(n.start, n.end) for n in numerals._numbers(head)]
-    after = [(n.start + len(text) - len(tail), n.end + len(text) - len(tail)) for n in numerals._numbers(tail)]
+    spoken = [(n.start, n.end) for n in numerals.numbers(head)]
+    after = [(n.start + len(text) - len(tail), n.end + len(text) - len(tail)) for n in numerals.numbers(tail)]
     if month:
         years = [(after[0][0], after[-1][1], 0)] if after else []
         return [*((start, end, 2) for start, end in spoken[-1:]), (month.start(), month.end(), 1), *years]

@@ -57,8 +57,10 @@ class Judge:
         if not kinds or not messages or messages[-1].get("role") != "user":
             return False
         before = [turn for turn in messages[:-1] if turn.get("role") == "assistant"][-1:]
-        last, said = Statements([*before, messages[-1]]), Statements(messages)
+        last, said, earlier = map(Statements, ([*before, messages[-1]], messages, messages[:-1]))
         known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
+        # A date may be said in parts: what the last turn completes is new as well.
+        new |= {kind for kind in known if STATED[kind][0](said) != STATED[kind][0](earlier)}
         if known == kinds and new:
             return True
         given = last.given()

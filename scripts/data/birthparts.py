@@ -1,0 +1,80 @@
+"""A birth date that is said in parts.
+
+"nasci 15 de novembro … 1967"; "ano 87, dia 6 de abril"; "dia 9 … março de 84"
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from scripts.data.birthdates import before_month, month_of, spoken_day, year_of
+from scripts.data.findings import Date
+
+_ASKED = re.compile(r"nascimento|\bdata\b|\bano\b|\bmes\b|\bdia\b", re.IGNORECASE)
+_BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc|anivers|\bsou d[eo]\b|\bdo ano\b")
+_MONTH = re.compile(r"[a-z]{3,11}")
+_NAMED = re.compile(r"\bmes (?:de )?$")
+_DAY_AND_MONTH = re.compile(r"(?<![\d./-])(\d{1,2})/(\d{1,2})(?![\d/-]|\.\d)")
+_DAY = re.compile(r"\bdia (\d{1,2})\b(?! +d[eo]\b|/)|^\W*(\d{1,2})\W*$")
+_FIGURES = r"(\d{4}|\d\d)(?!\d|[./,-]\d)"
+_WORDS = r"((?:dois )?mil [a-z]+(?: e [a-z]+){0,3}|[a-z]+ta(?: e [a-z]+)?)"
+_YEAR_AFTER = (
+    r"\b(?:ano(?: (?:que|q|em que))?(?: eu)?(?: nasci)?(?: (?:e|eh|foi|de|:))?|sou d[eo](?: ano)?(?: de)?|"
+    r"nasci(?:d[oa])? (?:em|no ano(?: de)?)|e? ?d[eo])|[.,;!?]"
+)
+_YEAR = re.compile(rf"(?:{_YEAR_AFTER}) ?(?:{_FIGURES}|{_WORDS})|^\W*(?:em |de |foi em )?{_FIGURES}")
+_OF_MONTH = re.compile(rf"\s*(?:d[eo]|/|,)?\s*(?:{_FIGURES}|{_WORDS})")
+#: Characters before a month's name in which its day stands.
+_NEAR = 60
+
+Turn = tuple[int, str, str, str]  # its offset, folded text, the same with digits for number words, what was asked
+Part = tuple[str, int, int]  # day, month or year; value; where it ends in the turn
+
+
+def joined(turns: Sequence[Turn]) -> tuple[int, Date] | None:
+    """(where it ends, the date) of the parts in these turns; None unless each part is there with one value.
+
+    Only turns count that answer a question for a date or speak of a birth.
+    """
+    found: dict[str, dict[int, int]] = {"year": {}, "month": {}, "day": {}}
+    for offset, text, digits, asked in turns:
+        if _ASKED.search(asked) or _BORN.search(text):
+            for part, value, end in _parts(text, digits):
+                found[part][value] = offset + end
+    if any(len(values) != 1 for values in found.values()):
+        return None
+    return max(end for values in found.values() for end in values.values()), tuple(min(each) for each in found.values())
+
+
+def _parts(text: str, digits: str) -> Iterator[Part]:
+    """What one turn says of a date; a day or a year alone only where it says none with a month."""
+    dated = [*_with_month(text), *_in_figures(digits)]
+    yield from dated
+    kinds = {kind for kind, _, _ in dated}
+    if "day" not in kinds:
+        yield from (("day", int(each[1] or each[2]), each.end()) for each in _DAY.finditer(digits))
+    if "year" not in kinds:
+        years = ((year_of(each[1] or each[2] or each[3]), each.end()) for each in _YEAR.finditer(digits))
+        yield from (("year", year, end) for year, end in years if year)
+
+
+def _with_month(text: str) -> Iterator[Part]:
+    """A month by its name, with the day before it and the year after it."""
+    for word in _MONTH.finditer(text):
+        if not (month := month_of(word[0])):
+            continue
+        before = text[max(0, word.start() - _NEAR) : word.start()]
+        found, after = before_month(before), _OF_MONTH.match(text, word.end())
+        day, year = spoken_day(found) if found else 0, year_of(after[1] or after[2]) if after else 0
+        if day or year or _NAMED.search(before):
+            yield "month", month, word.end()
+        if day:
+            yield "day", day, word.end()
+        if year:
+            yield "year", year, after.end()
+
+
+def _in_figures(digits: str) -> Iterator[Part]:
+    """15/11"""
+    for found in _DAY_AND_MONTH.finditer(digits):
+        yield "day", int(found[1]), found.end()
+        yield "month", int(found[2]), found.end()
