@@ -181,7 +181,7 @@ def test_a_call_that_the_user_did_not_state_is_replaced_as_in_the_evaluation(cat
         call = client.chat(said, "unimed-attendant")["choices"][0]["message"]["tool_calls"][0]
         assert json.loads(call["function"]["arguments"])["cpf"] == "98765432100" and len(engine.prompts) == 1
         # two: it chooses under a grammar that knows no third
-        two = said + ", perdão, meu cpf é 98765432111"
+        two = said + ", ou meu cpf é 98765432111"
         assert client.chat(two, "unimed-attendant")["choices"][0]["finish_reason"] == "tool_calls"
         assert (
             engine.options[2]["grammar"].count("unimed_consult") == 2 and "98765432111" in engine.options[2]["grammar"]

@@ -12,14 +12,15 @@ from scripts.data.findings import Date
 _ASKED = re.compile(r"nascimento|\bdata\b|\bano\b|\bmes\b|\bdia\b", re.IGNORECASE)
 _BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc|anivers|\bsou d[eo]\b|\bdo ano\b")
 _MONTH = re.compile(r"[a-z]{3,11}")
-_NAMED = re.compile(r"\bmes (?:de )?$")
+_NAMED = re.compile(r"\bmes (?:de )?$|^\W*$")
+_ASKED_YEAR = re.compile(r"\bano\b", re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"(?<![\d./-])(\d{1,2})/(\d{1,2})(?![\d/-]|\.\d)")
 _DAY = re.compile(r"\bdia (\d{1,2})\b(?! +d[eo]\b|/)|^\W*(\d{1,2})\W*$")
-_FIGURES = r"(\d{4}|\d\d)(?!\d|[./,-]\d)"
-_WORDS = r"((?:dois )?mil [a-z]+(?: e [a-z]+){0,3}|[a-z]+ta(?: e [a-z]+)?)"
+_FIGURES = r"(\d{4}|\d\d)(?!\d|[./,-]\w| +d[eo]\b)"
+_WORDS = r"((?:dois )?mil(?: e)? [a-z]+(?: e [a-z]+){0,3}|[a-z]+ta(?: e [a-z]+)?)"
 _YEAR_AFTER = (
     r"\b(?:ano(?: (?:que|q|em que))?(?: eu)?(?: nasci)?(?: (?:e|eh|foi|de|:))?|sou d[eo](?: ano)?(?: de)?|"
-    r"nasci(?:d[oa])? (?:em|no ano(?: de)?)|e? ?d[eo])|[.,;!?]"
+    r"nasci(?:d[oa])? (?:em|no ano(?: de)?)|e? ?d[eo])|(?<!\d)[.,;!?]"
 )
 _YEAR = re.compile(rf"(?:{_YEAR_AFTER}) ?(?:{_FIGURES}|{_WORDS})|^\W*(?:em |de |foi em )?{_FIGURES}")
 _OF_MONTH = re.compile(rf"\s*(?:d[eo]|/|,)?\s*(?:{_FIGURES}|{_WORDS})")
@@ -39,6 +40,8 @@ def joined(turns: Sequence[Turn]) -> tuple[int, Date] | None:
     for offset, text, digits, asked in turns:
         if _ASKED.search(asked) or _BORN.search(text):
             for part, value, end in _parts(text, digits):
+                if part == "day" and (value > 31 or (_ASKED_YEAR.search(asked) and text.strip().isdecimal())):
+                    continue
                 found[part][value] = offset + end
     if any(len(values) != 1 for values in found.values()):
         return None

@@ -29,8 +29,8 @@ _WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|para|pra|ate|a partir|com)\b)+"
 _DATED = re.compile(
     r"\b(?:venc\b\.|venc\w*|validade|valid[oa]|expedi\w+|emiss\w+|emiti\w+|assin(?:ad\w*|ei|amos|atura)|desde|"
     r"habilitacao|cas(?:ei|ad\w+|amento)|protocolo|abert\w+|abri\b|abriu|pag(?:uei|ou|o|ar|amos)|lig(?:uei|ou|aram)|"
-    r"golpe|adesao|cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|fundad\w+|prazo|ate|periodo|admissao|admitid\w+|"
-    r"contratad\w+|contratei|"
+    r"golpe|adesao|cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|fundad\w+|inscri\w+|cadastr\w+|prazo|ate|periodo|admissao|admitid\w+|"
+    r"contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+|"
     rf"(?:boleto|fatura|mensalidade|parcela|consulta|exame|cirurgia|pagamento|contrato|plano){_WHEN})"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.

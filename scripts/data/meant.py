@@ -26,9 +26,11 @@ def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
     for run in _RUN.finditer(rest):
         digits = re.sub(r"\D", "", run[0])
         # 000.000.000-00 shows how a CPF is written.
-        if "/" in run[0] or compact_date(digits) or _MONEY.match(run[0]) or len(set(digits)) == 1:
+        if compact_date(digits) or _MONEY.match(run[0]) or len(set(digits)) == 1:
             continue
         labels = [found[1] for found in _LABEL.finditer(rest, max(0, run.start() - _NEAR), run.start())]
+        if "/" in run[0] and not (labels and labels[-1]):
+            continue
         said = asked or "cpf" in rest[: run.start()] or _SAID_AFTER.match(rest, run.end()) or _FORM.fullmatch(run[0])
         if labels[-1] if labels else said:
             yield digits

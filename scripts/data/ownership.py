@@ -10,7 +10,7 @@ _PEOPLE = (
     "mae|pai|pais|mamae|papai|filh[oa]s?|filhinh[oa]|bebe|crianca|espos[oa]|marido|mulher|companheir[oa]|noiv[oa]|"
     "namorad[oa]|irma|irmao|irmaos|irmas|av[oa]|avos|vovo|tios?|tias?|prim[oa]s?|sobrinh[oa]s?|net[oa]s?|sogr[oa]|"
     "genro|nora|cunhad[oa]|enteado|enteada|padrasto|madrasta|vizinh[oa]s?|amig[oa]s?|colegas?|chefe|patrao|patroa|"
-    "clientes?|pacientes?|dependentes?|pessoas?(?! \\w{0,2}f\\w{2,6}\\b)|conhecid[oa]s?|ex|rapaz|moca|"
+    "clientes?|pacientes?|dependentes?|pessoa(?! \\w{0,2}f\\w{2,6}\\b)|conhecid[oa]s?|ex|rapaz|moca|"
     "menin[oa]s?|soci[oa]s?|alun[oa]s?|usuari[oa]s?|"
     "terceir[oa]s?|fulan[oa]|cicran[oa]|beltran[oa]|cara|homem|parentes?|familiar|familiares|afilhad[oa]|madrinha|"
     "padrinho|inquilin[oa]|estagiari[oa]|senhora?|comadre|compadre|cuidadora?|bisav[oa]s?|bisnet[oa]s?|don[oa]s?|"
@@ -49,7 +49,7 @@ OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
     r"|\bn(?:as|sa)[a-z]{0,3}i\b|\bmae me (?:teve|deu|pariu)\b|\bnascid[oa] eu\b|\beu nasc\w*"
     r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
-    r"|\be eu(?:,| (?:em|no dia|dia|foi|sou d[eo]))(?= )|\bo meu (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
+    r"|\be eu(?:,| (?:em|no dia|dia|foi|sou d[eo]))(?= )|\b(?:o meu|a minha) (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
     r"|\b(?:o|do|no|ao|pro) meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])|\bquer dizer,? o meu\b"
     r"|\btitular sou eu\b|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
@@ -57,6 +57,7 @@ OWN = re.compile(
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
+    r"|, ?(?:espos[oa]|marido|dependente)\b"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
@@ -79,7 +80,7 @@ OTHERS = re.compile(
 )
 CORRECTION = re.compile(
     r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erro|corrij\w+|corrig\w+|corret\w+|correc\w+|certo|cerot|retific\w+|ops|opa|digo|"
-    r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confundi\w*|troquei|troca|putz|"
+    r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confund[io]\w*|sem querer|ixi|troquei|troca|putz|"
     r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|"
     r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|qui?s dizer|quer dizer|"
     r"sou do (?:ano|mes|dia)|o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
@@ -101,8 +102,10 @@ QUOTED = re.compile(
     r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"
     rf"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b{_SENTENCE}"
     r"\b(?:meus?|minhas?|nasci|sou)\b[^!?|]*$"
-    rf"|\bse eu (?:nasci|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tivesse|inform\w+|us\w+)\b{_SENTENCE}$"
-    r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|mensagem)\b"
+    r"|\bse eu (?:nasci|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tivesse|inform\w+|us\w+|digit\w+|coloc\w+|"
+    rf"escrev\w+)\b{_SENTENCE}$"
+    r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
+    r"mensagem(?! de (?:voz|audio)))\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
@@ -113,7 +116,8 @@ QUOTED = re.compile(
 )
 #: Searched in the whole turn: what it gives is an example, or nothing is to be done with it.
 VOID = re.compile(
-    r"\b(?:de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
+    r"\b(?:esses? (?:dados|numeros)|nada disso) (?:nem|nao) (?:e|eh|sao) meus?\b"
+    r"|\b(?:de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
     r"|\b(?:desconsider\w+|ignor[ae]|(?:chat|conversa|grupo|lugar) errad[oa])\b[^\d]*$"
 )
 _LINKS = (

@@ -28,7 +28,7 @@ _DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
 #: Words of one number that no other word contains; "dez" may be December.
 _TEENS = {word for word, value in numerals.VALUES.items() if 10 < value < 1000}
 _DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
-_PARTED = r"ponto|traco|tracinho|hifen|barra|espaco|final|depois(?: vem)?|(?:e )?termina(?:ndo)? (?:em|com)"
+_PARTED = r"ponto|traco|tracinho|hifen|barra|espaco|final|digitos?|depois(?: vem)?|(?:e )?termina(?:ndo)? (?:em|com)"
 _BETWEEN = rf"(?:[\s.,/_-]|\b(?:{_PARTED})\b){{0,30}}"
 _LINK = r"(?:(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d))"
 _START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))(?<!vinte e )(?<!trinta e )", r"(?!\d|[a-z])"
@@ -39,7 +39,8 @@ _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?<!\d\.)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
-_NUMBER = re.compile(r"(?<![\d.-])(?:\d{4}|\d{1,2})(?!\d|[.-]\d)")
+_COUNTED = "no lugar|anos?|vezes|mes(?:es)?|reais|dias|parcelas"
+_NUMBER = re.compile(rf"(?<![\d.-])(?:\d{{4}}|\d{{1,2}})(?!\d|[.-]\d| (?:{_COUNTED})\b)")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
@@ -63,11 +64,9 @@ class Statements:
     """The user's side of one conversation, ready to be asked about."""
 
     def __init__(self, messages: Sequence[dict]):
-        turns = [message.get("content") for message in messages if message.get("role") == "user"]
-        self.said = _TURN.join(turn for turn in turns if isinstance(turn, str))
-        self.text = _folded(self.said)
-        self.digits = _digits(self.text)
         self.turns = list(_answered(messages))
+        self.text = _TURN.join(text for _, text, _, _ in self.turns)
+        self.digits = _TURN.join(digits for _, _, digits, _ in self.turns)
         others = {found.end() for found in OTHERS.finditer(self.text)}
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
         others -= {found.end() for found in VOCATIVE.finditer(self.text)}
@@ -80,15 +79,17 @@ class Statements:
 
     def cpfs(self) -> list[str]:
         """Every CPF that own_cpf takes: in groups or spelled out, else any 11 digits."""
-        return self._standing([each for each in self._numbers() if not self._not_own_cpf(each.value)])[0]
+        own = [each for each in self._numbers() if not self._not_own_cpf(each.value)]
+        return self._standing(own, sure=True)[0]
 
     def births(self) -> list[date]:
         """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
         own = [each for each in self._written() if not (day := _day(*each.value)) or not self._not_own_birth(day)]
         written, corrected = self._standing(own)
-        numbers = [int(found[0]) for found in _NUMBER.finditer(self.said)] if CORRECTION.search(self.text) else []
+        numbers = [int(found[0]) for found in _NUMBER.finditer(self.text)] if CORRECTION.search(self.text) else []
         numbers = [] if corrected else list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
         mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
+        mended += [(1900 + n, month, day) for _, month, day in written for n in numbers if 31 < n < 100]
         mended += [(year, month, n) for year, month, _ in written for n in numbers if n <= 31]
         real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]
         return [day for day in real if not self._not_own_birth(day)]
@@ -200,7 +201,9 @@ class Statements:
         return []
 
     def _number(self, start: int, end: int) -> Said:
-        return Said(start, end, _plain(self.digits[start:end]), labels.number(self.digits, start, end))
+        grade = labels.number(self.digits, start, end)
+        answers = grade == 2 and "CPF" in self._asked(start)
+        return Said(start, end, _plain(self.digits[start:end]), 3 if answers else grade)
 
     def _written(self) -> list[Said]:
         """The last dates that may be births, whether the calendar has them or not; else one that is said in parts."""
@@ -218,13 +221,19 @@ class Statements:
 
     def _grade(self, start: int, end: int, value: tuple[int, int, int]) -> int:
         """How sure it is that the date there is a birth."""
-        asked = next((asked for at, *_, asked in reversed(self.turns) if at <= start), "")
-        return labels.day(self.text, start, end, value, "nascimento" in asked)
+        return labels.day(self.text, start, end, value, "nascimento" in self._asked(start))
 
-    def _standing(self, found: list[Said]) -> tuple[list, bool]:
-        """The values that stand: none that a later one corrects, in each turn the surest; whether one is corrected."""
+    def _asked(self, start: int) -> str:
+        """What the turn that has this place answers."""
+        return next((asked for at, *_, asked in reversed(self.turns) if at <= start), "")
+
+    def _standing(self, found: list[Said], sure: bool = False) -> tuple[list, bool]:
+        """The values that stand, none that a later one corrects and in each turn the surest; whether one is corrected.
+
+        `sure`: only the surest of all turns.
+        """
         at = next((at for at in reversed(range(len(found))) if self._corrects(found, at)), 0)
-        found = found[at:]
+        found = (sure and [each for each in found[at:] if each.grade > 2]) or found[at:]
         turns = [self.text.count("|", 0, each.start) for each in found]
         best = {turn: max(e.grade for e, t in zip(found, turns, strict=True) if t == turn) for turn in turns}
         least = max([1, *(min(2, each) for each in best.values())])
@@ -309,7 +318,8 @@ def _answered(messages: Sequence[dict]) -> Iterator[birthparts.Turn]:
         if message.get("role") == "assistant":
             asked = text or ""
         elif message.get("role") == "user" and isinstance(text, str):
-            yield at, (turn := _folded(text)), _digits(turn), asked
+            turn = _folded(text.replace("|", ";"))  # which parts turns here
+            yield at, turn, _digits(turn), asked
             at += len(turn) + len(_TURN)
 
 
