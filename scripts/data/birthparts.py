@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from scripts.data.birthdates import before_month, month_of, spoken_day, year_of
 from scripts.data.findings import Date
+from scripts.data.userturns import Turn
 
 _ASKED = re.compile(r"nascimento|\bdata\b|\bano\b|\bmes\b|\bdia\b", re.IGNORECASE)
 _BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc|anivers|\bsou d[eo]\b|\bdo ano\b")
@@ -27,7 +28,6 @@ _OF_MONTH = re.compile(rf"\s*(?:d[eo]|/|,)?\s*(?:{_FIGURES}|{_WORDS})")
 #: Characters before a month's name in which its day stands.
 _NEAR = 60
 
-Turn = tuple[int, str, str, str]  # its offset, folded text, the same with digits for number words, what was asked
 Part = tuple[str, int, int]  # day, month or year; value; where it ends in the turn
 
 
@@ -37,12 +37,12 @@ def joined(turns: Sequence[Turn]) -> tuple[int, Date] | None:
     Only turns count that answer a question for a date or speak of a birth.
     """
     found: dict[str, dict[int, int]] = {"year": {}, "month": {}, "day": {}}
-    for offset, text, digits, asked in turns:
-        if _ASKED.search(asked) or _BORN.search(text):
-            for part, value, end in _parts(text, digits):
-                if part == "day" and (value > 31 or (_ASKED_YEAR.search(asked) and text.strip().isdecimal())):
+    for turn in turns:
+        if _ASKED.search(turn.asked) or _BORN.search(turn.text):
+            for part, value, end in _parts(turn.text, turn.digits):
+                if part == "day" and (value > 31 or (_ASKED_YEAR.search(turn.asked) and turn.text.strip().isdecimal())):
                     continue
-                found[part][value] = offset + end
+                found[part][value] = turn.offset + end
     if any(len(values) != 1 for values in found.values()):
         return None
     return max(end for values in found.values() for end in values.values()), tuple(min(each) for each in found.values())

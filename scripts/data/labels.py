@@ -5,8 +5,11 @@ A grade says how sure it is that a number is meant as a CPF, or a date as a birt
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date
 
+from scripts.data.birthdates import compact_date, dates
+from scripts.data.findings import Known
 from scripts.data.identifiers import PHONE
 
 #: Characters before it in which a word says what it is.
@@ -14,12 +17,20 @@ _NEAR = 40
 #: Nothing but a few words between the two.
 _CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*\w+){0,3}[^\w.,;!?|\n]*")
 _CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
-_NUMBER = re.compile(
-    r"\b(?:(?P<cpf>cpf|cepeefe|pessoa fisica)|"
-    r"(?P<other>(?:tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig[aou]|"
-    r"0800|protocolo|cnpj|cep\b|rg\b|identidade|sus\b|cns\b|pis\b|avis[ae]\b|chama\b)\.?)|"
-    r"(?P<maybe>carteir|cartao|matricula|registro|conta\b|agencia|guia\b|pedido|contrato|crm\b|codigo|senha))"
+_OTHER = (
+    r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w*|0800|protocolo|cnpj|cep\b|rg\b|identidade|"
+    r"sus\b|cns\b|pis\b|avis[ae]\b|cham\w+"
 )
+#: What is said of these may as well be said beside a CPF: of the last, anything else that is wanted.
+_MAYBE = r"carteir|cartao|matricula|registro|conta\b|agencia|guia\b|pedido|contrato n|crm\b|codigo|senha"
+_BESIDE = r"boleto|fatura|casa\b|rua\b|pag(?:uei|ar|o)\b|reais|r\$"
+_NUMBER = re.compile(
+    rf"\b(?:(?P<cpf>cpf|cepeefe|pessoa fisica)|(?P<other>(?:{_OTHER})\.?)|(?P<maybe>{_MAYBE})|(?P<beside>{_BESIDE}))"
+)
+_SAID_AFTER = re.compile(r"\W{1,3}(?:(?:e|eh) )?(?:o )?(?:meu )?cpf\b")
+#: Digits that belong together, however they are parted; the second form is left where words became digits.
+_RUN = re.compile(r"(?<!\d)\d(?:(?:[\s.,/_-]{0,3}|[\s,.-]{4,20})\d){4,39}(?!\d)")
+_MONEY = re.compile(r"[\d.]+,\d\d")
 #: The groups before a number that is a part of a longer one: "0 062 " of "0 062 000145877 02 3".
 _BEGUN = re.compile(r"(?<![\d/.-])(?:\d{1,5}[ .-]){1,6}$")
 _BORN = re.compile(
@@ -29,8 +40,8 @@ _WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|para|pra|ate|a partir|com)\b)+"
 _DATED = re.compile(
     r"\b(?:venc\b\.|venc\w*|validade|valid[oa]|expedi\w+|emiss\w+|emiti\w+|assin(?:ad\w*|ei|amos|atura)|desde|"
     r"habilitacao|cas(?:ei|ad\w+|amento)|protocolo|abert\w+|abri\b|abriu|pag(?:uei|ou|o|ar|amos)|lig(?:uei|ou|aram)|"
-    r"golpe|adesao|cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|fundad\w+|inscri\w+|cadastr\w+|prazo|ate|periodo|admissao|admitid\w+|"
-    r"contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+|"
+    r"golpe|adesao|cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|fundad\w+|inscri\w+|cadastr\w+|prazo|ate|periodo|"
+    r"admissao|admitid\w+|contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+|"
     rf"(?:boleto|fatura|mensalidade|parcela|consulta|exame|cirurgia|pagamento|contrato|plano){_WHEN})"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.
@@ -39,11 +50,13 @@ GROWN = 15
 
 def number(text: str, start: int, end: int) -> int:
     """The grade of a number (of so many digits as a CPF has) that stands there."""
+    if len(set(re.sub(r"\D", "", text[start:end]))) == 1:  # 000.000.000-00 shows how one is written
+        return 0
     if _CPF_FORM.fullmatch(text, start, end) and not _BEGUN.search(text, max(0, start - 4), start):
         return 3
     begun = _BEGUN.search(text, max(0, start - _NEAR), start)
     first = begun.start() if begun else start
-    label = _last(_NUMBER, text, first)
+    label = next((each for each in _before(_NUMBER, text, first) if not each["beside"]), None)
     if label and label["cpf"]:
         return 3
     if any(found.start() < end and start < found.end() for found in PHONE.finditer(text, max(0, start - 8), end + 8)):
@@ -55,15 +68,35 @@ def number(text: str, start: int, end: int) -> int:
     return 0 if label["other"] else 1
 
 
+def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
+    """Digits of each number that is meant as a CPF, of any length, in order; `asked`: it answers a question for one."""
+    rest = undated(text)
+    for run in _RUN.finditer(rest):
+        digits, start = re.sub(r"\D", "", run[0]), run.start()
+        if compact_date(digits) or _MONEY.match(run[0]) or len(set(digits)) == 1:
+            continue
+        label = next(_before(_NUMBER, rest, start), None)
+        said = "cpf" in rest[:start] or _SAID_AFTER.match(rest, run.end()) or _CPF_FORM.fullmatch(run[0])
+        if label["cpf"] if label else (asked or said) and "/" not in run[0]:
+            yield digits
+
+
+def undated(text: str) -> str:
+    """The text with its dates crossed out, character by character."""
+    for each in dates(text, Known(asked_birth=True)):
+        text = text[: each.start] + "x" * (each.end - each.start) + text[each.end :]
+    return text
+
+
 def begins_cpf(text: str, start: int) -> bool:
     """Whether the first number after the word CPF begins there."""
-    label = _last(_NUMBER, text, start)
+    label = next(_before(_NUMBER, text, start), None)
     return bool(label and label["cpf"] and not re.search(r"\d", text[label.end() : start]))
 
 
 def day(text: str, start: int, end: int, value: tuple[int, int, int], asked: bool) -> int:
     """The grade of a date (year, month, day) that stands there; `asked`: it answers a question for a birth date."""
-    born, other = _last(_BORN, text, start), _last(_DATED, text, start)
+    born, other = (next(_before(pattern, text, start), None) for pattern in (_BORN, _DATED))
     if born and (not other or born.start() > other.start()):
         return 3
     if other and _CLOSE.fullmatch(text, other.end(), start):
@@ -73,7 +106,7 @@ def day(text: str, start: int, end: int, value: tuple[int, int, int], asked: boo
     return 2 if value[0] <= date.today().year - GROWN else 1
 
 
-def _last(pattern: re.Pattern, text: str, start: int) -> re.Match | None:
-    """The nearest of these words before a place, in its turn."""
+def _before(pattern: re.Pattern, text: str, start: int) -> Iterator[re.Match]:
+    """These words before a place in its turn, the nearest first."""
     low = max(0, start - _NEAR, text.rfind("|", 0, start) + 1)
-    return next(reversed([*pattern.finditer(text, low, start)]), None)
+    return reversed([*pattern.finditer(text, low, start)])

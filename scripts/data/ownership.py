@@ -33,7 +33,8 @@ _MINE = (
 _NOT_A_NAME = (
     r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|contrato|carteirinha|cadastro|cpf|unimed|natal|"
     r"mim|contato|acesso|saude|consulta|beneficiari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
-    r"certo|problema|verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
+    r"certo|problema|trabalho|servico|rh|posto|hospital|banco|"
+    r"verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
     r"janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|jan|fev|mar|abr|mai|"
     r"jun|jul|ago|set|out|nov|dez)\b"
 )
@@ -117,7 +118,7 @@ QUOTED = re.compile(
 #: Searched in the whole turn: what it gives is an example, or nothing is to be done with it.
 VOID = re.compile(
     r"\b(?:esses? (?:dados|numeros)|nada disso) (?:nem|nao) (?:e|eh|sao) meus?\b"
-    r"|\b(?:de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
+    r"|\bnao sao os meus\b|\b(?:(?:so|e|como) (?:um )?exemplo|de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
     r"|\b(?:desconsider\w+|ignor[ae]|(?:chat|conversa|grupo|lugar) errad[oa])\b[^\d]*$"
 )
 _LINKS = (

@@ -8,46 +8,28 @@ stands is attributed by the nearest phrase that says whose it is. Said of somebo
 
 import difflib
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
-from scripts.data import birthparts, labels, names, numerals
+from scripts.data import birthparts, dateplaces, labels, names, userturns
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
-from scripts.data.meant import meant_as_cpf, undated
-from scripts.data.numerals import UNITS
 from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE, VOID
-from scripts.data.spoken import MONTHS, number
 
-_DIGITS = {word: str(n) for n, word in enumerate(UNITS)}
-_DIGITS |= {"uma": "1", "duas": "2", "meia": "6"}
-#: Words of one number that no other word contains; "dez" may be December.
-_TEENS = {word for word, value in numerals.VALUES.items() if 10 < value < 1000}
-_DIGIT_WORD = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
 _PARTED = r"ponto|traco|tracinho|hifen|barra|espaco|final|digitos?|depois(?: vem)?|(?:e )?termina(?:ndo)? (?:em|com)"
 _BETWEEN = rf"(?:[\s.,/_-]|\b(?:{_PARTED})\b){{0,30}}"
-_LINK = r"(?:(?:[\s/.,-]|\b(?:de|do|da|dia|mes|ano)\b){1,12}|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d))"
-_START, _END = r"(?<!\d)(?:(?<![a-z])|(?=\d))(?<!vinte e )(?<!trinta e )", r"(?!\d|[a-z])"
-_FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _CPF = re.compile(r"(?<!\d)(?<!\d[.-])\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d)")
 _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 #: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?<!\d\.)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
-_COUNTED = "no lugar|anos?|vezes|mes(?:es)?|reais|dias|parcelas"
-_NUMBER = re.compile(rf"(?<![\d.-])(?:\d{{4}}|\d{{1,2}})(?!\d|[.-]\d| (?:{_COUNTED})\b)")
-_WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 _REST_OF_WORD = re.compile(r"[a-z]*")
-#: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
-_NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
-_TURN = "\n|\n"
 #: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
-_LAST_DATES, _LAST_NUMBERS, _LAST_CPFS, _PLACES = 12, 24, 13, 12
+_LAST_DATES, _LAST_CPFS, _PLACES = 12, 13, 12
 
 
 @dataclass(frozen=True)
@@ -64,9 +46,9 @@ class Statements:
     """The user's side of one conversation, ready to be asked about."""
 
     def __init__(self, messages: Sequence[dict]):
-        self.turns = list(_answered(messages))
-        self.text = _TURN.join(text for _, text, _, _ in self.turns)
-        self.digits = _TURN.join(digits for _, _, digits, _ in self.turns)
+        self.turns = list(userturns.turns(messages))
+        self.text = userturns.SEPARATOR.join(turn.text for turn in self.turns)
+        self.digits = userturns.SEPARATOR.join(turn.digits for turn in self.turns)
         others = {found.end() for found in OTHERS.finditer(self.text)}
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
         others -= {found.end() for found in VOCATIVE.finditer(self.text)}
@@ -75,7 +57,7 @@ class Statements:
     @cached_property
     def undated(self) -> str:
         """All that the user said, in digits, with the dates crossed out."""
-        return undated(self.digits)
+        return labels.undated(self.digits)
 
     def cpfs(self) -> list[str]:
         """Every CPF that own_cpf takes: in groups or spelled out, else any 11 digits."""
@@ -86,12 +68,10 @@ class Statements:
         """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
         own = [each for each in self._written() if not (day := _day(*each.value)) or not self._not_own_birth(day)]
         written, corrected = self._standing(own)
-        numbers = [int(found[0]) for found in _NUMBER.finditer(self.text)] if CORRECTION.search(self.text) else []
-        numbers = [] if corrected else list(dict.fromkeys(numbers))[-_LAST_NUMBERS:]
-        mended = [(n, month, day) for _, month, day in written for n in numbers if n > 1900]
-        mended += [(1900 + n, month, day) for _, month, day in written for n in numbers if 31 < n < 100]
-        mended += [(year, month, n) for year, month, _ in written for n in numbers if n <= 31]
-        real = [day for value in dict.fromkeys(written + mended) if (day := _day(*value))]
+        grown = [value for value in written if value[0] <= date.today().year - labels.GROWN]
+        written = grown or written
+        mended = [] if corrected or not CORRECTION.search(self.text) else dateplaces.mended(self.text, written)
+        real = [day for value in dict.fromkeys([*written, *mended]) if (day := _day(*value))]
         return [day for day in real if not self._not_own_birth(day)]
 
     def cpf_refusal(self, value: object) -> str:
@@ -127,7 +107,9 @@ class Statements:
         if not isinstance(value, str) or not re.fullmatch("[0-9]{8}", value):
             return False
         year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
-        return not _day(year, month, day) and any(self._dates(SimpleNamespace(year=year, month=month, day=day)))
+        return not _day(year, month, day) and any(
+            dateplaces.places(self.text, self.digits, SimpleNamespace(year=year, month=month, day=day))
+        )
 
     def given(self) -> str:
         """What the last turn means to give, "birth" or "cpf", whether it can be (31/02, ten digits) or not.
@@ -137,10 +119,10 @@ class Statements:
         """
         if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
-        *_, text, asked = self.turns[-1]
+        last = self.turns[-1]
         if any(each.grade > 1 and not self._quoted(each.start) for each in self._written()):
             return "birth"
-        return "cpf" if any(meant_as_cpf(text, "CPF" in asked)) else ""
+        return "cpf" if any(labels.meant_as_cpf(last.digits, "CPF" in last.asked)) else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
@@ -164,9 +146,9 @@ class Statements:
 
     def _not_own_birth(self, birth: date) -> str:
         value = (birth.year, birth.month, birth.day)
-        places = [place for place in self._dates(birth) if self._grade(*place, value)]
+        places = [place for place in dateplaces.places(self.text, self.digits, birth) if self._grade(*place, value)]
         places += [(each.start, each.end) for each in self._written() if each.value == value]
-        places = places or list(self._corrected(birth))
+        places = places or list(dateplaces.corrected(self.text, birth))
         if not places:
             return "birth_date_not_stated"
         if birth > date.today():
@@ -184,7 +166,7 @@ class Statements:
         """Digits of the number that is meant as a CPF and is none; 11 where none is, or a real one is there."""
         if self.cpfs():
             return 11
-        numbers = (each for *_, turn, asked in self.turns for each in meant_as_cpf(turn, "CPF" in asked))
+        numbers = (each for turn in self.turns for each in labels.meant_as_cpf(turn.digits, "CPF" in turn.asked))
         return min(map(len, numbers), key=lambda length: abs(length - 11), default=11)
 
     def _numbers(self) -> list[Said]:
@@ -193,12 +175,14 @@ class Statements:
         rest = self.undated
         for start, end in written:
             rest = rest[:start] + "x" * (end - start) + rest[end:]
-        for text in (rest, self.digits):
-            spans = written + [found.span(1) for found in _LOOSE.finditer(text)]
-            graded = [self._number(*span) for span in spans]
-            if found := [each for each in sorted(graded, key=lambda each: each.start) if each.grade]:
-                return found[-_LAST_CPFS:]
-        return []
+        loose = {found.span(1) for found in _LOOSE.finditer(rest)}
+        # What looks like a date is none right after the word CPF: "62 39 01 77 84 5".
+        loose |= {
+            span for each in _LOOSE.finditer(self.digits) if labels.begins_cpf(self.digits, (span := each.span(1))[0])
+        }
+        spans = loose.union(written)
+        found = [each for each in (self._number(*span) for span in sorted(spans)) if each.grade]
+        return found[-_LAST_CPFS:]
 
     def _number(self, start: int, end: int) -> Said:
         grade = labels.number(self.digits, start, end)
@@ -225,7 +209,7 @@ class Statements:
 
     def _asked(self, start: int) -> str:
         """What the turn that has this place answers."""
-        return next((asked for at, *_, asked in reversed(self.turns) if at <= start), "")
+        return next((turn.asked for turn in reversed(self.turns) if turn.offset <= start), "")
 
     def _standing(self, found: list[Said], sure: bool = False) -> tuple[list, bool]:
         """The values that stand, none that a later one corrects and in each turn the surest; whether one is corrected.
@@ -278,50 +262,6 @@ class Statements:
         claimed = any(own and sentence < at <= start for at, own in self.marks)
         return claimed or bool(CORRECTION.search(self.text, turn, start))
 
-    def _corrected(self, birth: date) -> Iterator[tuple[int, int]]:
-        """Dates that differ in one part, where that part is put right by a later correction."""
-        days, months, years = _forms(birth)
-        anything = r"\w+(?: e \w+)*"
-        for at, right in enumerate((days, months, years)):
-            parts = [anything if n == at else part for n, part in enumerate((days, months, years))]
-            figures = "".join(r"\d" * len(part) if n == at else part for n, part in enumerate(_figures(birth)))
-            for order in (_LINK.join(parts), _LINK.join(parts[::-1]), figures):
-                for found in re.finditer(_START + order + _END, self.text):
-                    if not _other_month(found, birth) and self._put_right(found.end(), right, birth):
-                        yield found.span()
-
-    def _put_right(self, start: int, part: str, birth: date) -> bool:
-        """Whether a correction follows that names the part."""
-        correction = CORRECTION.search(self.text, start)
-        if not correction or _WHOLE.search(self.text, correction.end()):  # a whole new date puts no part right
-            return False
-        found = re.compile(_START + part + _END).finditer(self.text, start)
-        return any(not _other_month(each, birth) for each in found)
-
-    def _dates(self, birth: date) -> Iterator[tuple[int, int]]:
-        parts = _forms(birth)
-        for order in (parts, parts[::-1]):
-            for found in re.finditer(_START + _LINK.join(order) + _END, self.text):
-                if not _other_month(found, birth):
-                    yield found.span()
-        day, month, year = _figures(birth)
-        for joined in (day + month + year, year + month + day, day + month + year[2:]):
-            for found in re.finditer(r"(?<!\d)" + r"\s?".join(joined) + r"(?!\d)", self.digits):
-                yield found.span()
-
-
-def _answered(messages: Sequence[dict]) -> Iterator[birthparts.Turn]:
-    """Each turn of the user, and what was asked before it."""
-    asked, at = "", 0
-    for message in messages:
-        text = message.get("content")
-        if message.get("role") == "assistant":
-            asked = text or ""
-        elif message.get("role") == "user" and isinstance(text, str):
-            turn = _folded(text.replace("|", ";"))  # which parts turns here
-            yield at, turn, _digits(turn), asked
-            at += len(turn) + len(_TURN)
-
 
 def _plain(number: str) -> str:
     return re.sub(r"\D", "", number)
@@ -347,50 +287,3 @@ def _relative(word: str) -> bool:
     """Whether the word is a relative's, give or take a letter: "fiha", but not "atraso"."""
     near = difflib.get_close_matches(word, RELATIVES, n=1, cutoff=0.82)
     return word in RELATIVES or (bool(near) and not names.is_common(word))
-
-
-def _figures(birth: date) -> tuple[str, str, str]:
-    """Day, month and year as they are joined."""
-    return f"{birth.day:02}", f"{birth.month:02}", str(birth.year)
-
-
-def _forms(birth: date) -> tuple[str, str, str]:
-    """Patterns of day, month and year as people write them."""
-    years = [str(birth.year), _folded(number(birth.year)).replace("mil ", "mil (?:e )?") + _NO_MORE]
-    if date.today().year - 100 <= birth.year <= date.today().year:
-        years += [f"{birth.year % 100:02}", _folded(number(birth.year % 100)) + _NO_MORE]
-    days = [f"0?{birth.day}[oa]?", _folded(number(birth.day)), *(["primeiro"] if birth.day == 1 else [])]
-    months = [f"0?{birth.month}", _folded(number(birth.month)), r"(?P<name>[a-z]{3,12}(?![a-z]))"]
-    return tuple("(?:" + "|".join(forms) + ")" for forms in (days, months, years))
-
-
-def _other_month(found: re.Match, birth: date) -> bool:
-    """Whether a word in the month's place is not this month."""
-    word = found.groupdict().get("name")
-    return bool(word) and not _is_month(word, birth.month)
-
-
-def _is_month(word: str, month: int) -> bool:
-    """Whether the word is that month's name, its first three letters, or the name with a slip of the finger."""
-    if not 1 <= month <= 12:  # of a date that no calendar has
-        return False
-    name = _FOLDED_MONTHS[month - 1]
-    if word == name or word == name[:3]:
-        return True
-    swapped = [each for each in _FOLDED_MONTHS if sorted(each) == sorted(word)]  # "juhno" is no julho
-    return swapped == [name] if swapped else difflib.SequenceMatcher(None, word, name).ratio() >= 0.75
-
-
-def _digits(text: str) -> str:
-    """A folded text of the same length, with digits for number words: "meia", "cento e vinte e tres"."""
-    for each in numerals.numbers(text):
-        said = text[each.start : each.end]
-        if (" " in said and said[0].isalpha()) or said in _TEENS:
-            text = text[: each.start] + each.digits.ljust(len(said)) + text[each.end :]
-    return _DIGIT_WORD.sub(lambda found: _DIGITS[found[0]].ljust(len(found[0])), text)
-
-
-def _folded(text: str) -> str:
-    """Lower case, one form for each character, without accents and invisible characters."""
-    text = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(char for char in text if not unicodedata.combining(char) and unicodedata.category(char) != "Cf")

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts.data import meant, ownership, statements
+from scripts.data import birthdates, birthparts, dateplaces, labels, numerals, ownership, statements, userturns
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements
 from scripts.errors import UserError
@@ -34,6 +34,8 @@ STATED = {
         Statements.wrong_birth,
     ),
 }
+#: Where it is decided what the user stated.
+RULES = (statements, userturns, ownership, labels, birthdates, birthparts, dateplaces, numerals)
 #: Reasons that tell of nothing wrong in what was given.
 MISSING = {"cpf_not_stated", "birth_date_not_stated"}
 #: More choices than this are no choice: somebody pasted a list.
@@ -59,9 +61,9 @@ class Judge:
         before = [turn for turn in messages[:-1] if turn.get("role") == "assistant"][-1:]
         last, said, earlier = map(Statements, ([*before, messages[-1]], messages, messages[:-1]))
         known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
-        # A date may be said in parts: what the last turn completes is new as well.
-        new |= {kind for kind in known if STATED[kind][0](said) != STATED[kind][0](earlier)}
-        if known == kinds and new:
+        # A date may be said in parts, which the last turn completes.
+        whole = {kind for kind in known - new if STATED[kind][0](said) != STATED[kind][0](earlier)}
+        if whole or (known == kinds and new):
             return True
         given = last.given()
         return given in kinds and (given in new or given not in known)
@@ -142,9 +144,8 @@ def marks(parameters: dict) -> dict[str, str]:
 def mark(run: Path) -> str:
     """What else than the weights decides a run's answers: the tools and these rules, as a hash; empty without tools."""
     file = run / NAME
-    parts = (
-        [file, *map(Path, (__file__, statements.__file__, ownership.__file__, meant.__file__))] if file.exists() else []
-    )
+    rules = (module.__file__ for module in RULES)
+    parts = [file, *map(Path, (__file__, *rules))] if file.exists() else []
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 
 
