@@ -3,10 +3,26 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from scripts.model import strict
 from scripts.model.toolcall import message_of, strict_json
 from scripts.paths import DATASETS
 
+#: Words beside a CPF and a birth date that mean other numbers and dates elsewhere.
+ORDINARY = [
+    "quero ver boleto em aberto {d} {c}", "quero emitir o boleto {c} {d}", "me chamo João Silva {c} {d}",
+    "consulta meu cadastro {c} {d}", "quero pagar meu plano {c} {d}", "boleto vencido {d} cpf {c}",
+    "quero cancelar {c} {d}",
+    "preciso da carteirinha {c} {d}", "sou o Pedro, cpf {c}, {d}, quero saber o vencimento", "quero agendar {c} {d}",
+    "fui atendido ontem mas caiu a ligação, {c} {d}", "segunda via até dia 10 por favor {c} nascimento {d}",
+    "identidade {c} nasc {d}", "minha conta {c} nasc {d}", "meu cpf {c}\n{d}", "{d}\n{c}", "{c} - {d}",
+    "meus dados: {c} {d}",
+    "boleto do mês 6 {c} {d}", "data de nascimento {d} e cpf {c}, contrato 123456",
+    "preciso do informe de 2024, {c}, {d}",
+    "oi bom dia, sou titular do plano há 12 anos, {c}, {d}", "pagamento do dia 10 não caiu, {c} {d}",
+    "mandei pix dia 05/11/2025 e não baixou, cpf {c} nascimento {d}", "contrato 2017/004418 {c} {d}",
+]  # fmt: skip
 ROWS = Path(__file__).parent / "serve_data" / "stated.jsonl"
 
 
@@ -29,6 +45,15 @@ def understood(judge: strict.Judge, row: dict) -> bool:
     if row["kind"].startswith("bad"):
         return due and not made
     return not due if row["kind"] == "no_call" else not made
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_words_take_nothing_away(text: str):
+    judge = strict.judge(DATASETS / "unimed-attendant")
+    for cpf in ("12345678901", "123.456.789-01", "123 456 789 01"):
+        for day in ("15/06/1985", "15-6-85", "15 de junho de 1985", "15061985"):
+            row = {"kind": "call", "turns": [text.format(c=cpf, d=day)], "cpf": "12345678901", "birth": "19850615"}
+            assert understood(judge, row), row["turns"]
 
 
 def test_conversations_are_understood_as_they_were_meant():

@@ -15,14 +15,16 @@ from scripts.data.identifiers import PHONE
 #: Characters before it in which a word says what it is.
 _NEAR = 40
 #: Nothing but a few words between the two.
-_CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*\w+){0,3}[^\w.,;!?|\n]*")
+_CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*[^\W\d]+){0,3}[^\w.,;!?|\n]*")
 _CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
 _OTHER = (
-    r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w*|0800|protocolo|cnpj|cep\b|rg\b|identidade|"
-    r"sus\b|cns\b|pis\b|avis[ae]\b|cham\w+"
+    r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w*|0800|protocolo|cnpj|cep\b|"
+    r"sus\b|cns\b|pis\b|avis[ae]\b|cham(?:ou|aram|a) (?:do|no|pelo|nesse)\b"
 )
 #: What is said of these may as well be said beside a CPF: of the last, anything else that is wanted.
-_MAYBE = r"carteir|cartao|matricula|registro|conta\b|agencia|guia\b|pedido|contrato n|crm\b|codigo|senha"
+_MAYBE = (
+    r"rg\b|identidade|carteir|cartao|matricula|registro|conta\b|agencia|guia\b|pedido|contrato n|crm\b|codigo|senha"
+)
 _BESIDE = r"boleto|fatura|casa\b|rua\b|pag(?:uei|ar|o)\b|reais|r\$"
 _NUMBER = re.compile(
     rf"\b(?:(?P<cpf>cpf|cepeefe|pessoa fisica)|(?P<other>(?:{_OTHER})\.?)|(?P<maybe>{_MAYBE})|(?P<beside>{_BESIDE}))"
@@ -37,12 +39,16 @@ _BORN = re.compile(
     r"(?<!recem)(?<!recem[ -])nasc|anivers|\bd\.?n\.?\b|\bvim ao mundo\b|\bme (?:teve|deu|pariu)\b|\bfaco anos\b"
 )
 _WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|para|pra|ate|a partir|com)\b)+"
+#: What happens now, and was not so long ago: "boleto vencido 15/06/1985" is a birth all the same.
+_EVENT = (
+    r"venc\b\.|venc\w*|protocolo|abert[oa]|abri\b|abriu|pag(?:uei|ou|o|ar|amos)|lig(?:uei|ou|aram)|golpe|"
+    r"cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|prazo|ate|periodo|"
+    rf"(?:boleto|fatura|mensalidade|parcela|consulta|exame|cirurgia|pagamento|contrato|plano){_WHEN}"
+)
 _DATED = re.compile(
-    r"\b(?:venc\b\.|venc\w*|validade|valid[oa]|expedi\w+|emiss\w+|emiti\w+|assin(?:ad\w*|ei|amos|atura)|desde|"
-    r"habilitacao|cas(?:ei|ad\w+|amento)|protocolo|abert\w+|abri\b|abriu|pag(?:uei|ou|o|ar|amos)|lig(?:uei|ou|aram)|"
-    r"golpe|adesao|cancel(?:ei|ou|ad\w+)|marcad\w+|agend\w+|feriado|fundad\w+|inscri\w+|cadastr\w+|prazo|ate|periodo|"
-    r"admissao|admitid\w+|contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+|"
-    rf"(?:boleto|fatura|mensalidade|parcela|consulta|exame|cirurgia|pagamento|contrato|plano){_WHEN})"
+    rf"\b(?:(?P<event>{_EVENT})|validade|valid[oa]|expedi\w+|emissao|emitid[oa]|assin(?:ad\w*|ei|amos|atura)|desde|"
+    r"habilitacao|cas(?:ei|ad\w+|amento)|adesao|fundad\w+|inscri\w+|cadastrad[oa]|cadastrei|admissao|admitid\w+|"
+    r"contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+)"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.
 GROWN = 15
@@ -99,11 +105,10 @@ def day(text: str, start: int, end: int, value: tuple[int, int, int], asked: boo
     born, other = (next(_before(pattern, text, start), None) for pattern in (_BORN, _DATED))
     if born and (not other or born.start() > other.start()):
         return 3
-    if other and _CLOSE.fullmatch(text, other.end(), start):
+    grown = value[0] <= date.today().year - GROWN
+    if other and not (grown and other["event"]) and _CLOSE.fullmatch(text, other.end(), start):
         return 0
-    if asked:
-        return 3
-    return 2 if value[0] <= date.today().year - GROWN else 1
+    return 3 if asked else 2 if grown else 1
 
 
 def _before(pattern: re.Pattern, text: str, start: int) -> Iterator[re.Match]:
