@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
     if out.is_dir():
         raise UserError(f"{shown(out)} is a folder", next=f"name a file, such as OUT={shown(out / 'answers.jsonl')}")
     rows = read(file)
-    # Its file is opened before the first row is read: what can't be written is said before an hour of answers.
+    # OUT is opened before the model is loaded: that it can't be written is said before an hour of answers.
     write_lines(out, answered(file, rows, arguments))
     print(f"{arguments.out}: {len(rows)} answers\nnext: look at them, or score held-out rows with make eval")
 

@@ -300,6 +300,9 @@ def test_a_broken_back_end_is_an_answer_and_the_log_has_no_personal_data(caplog)
         "sou ",
         "janeiro ",
         "31 de fevereiro de 1985 ",
+        "errei 15/06/1985 ",
+        "12345678901 15/06/1985 errei ",
+        "se eu der ",
     ],
 )
 def test_long_user_texts_are_judged_in_time(unit):

@@ -70,7 +70,8 @@ def effects(old: Estimate, new: Estimate) -> Iterator[str]:
             yield f"{name} {form(before)} → {form(after)}" + (f" ({told})" if told else "")
     h100 = [next((place for place in each.places if place.name == "H100"), None) for each in (old, new)]
     if all(h100) and abs(h100[0].hours - h100[1].hours) > 0.005:
-        yield f"on one H100 {figures.hours(h100[0].hours)} → {figures.hours(h100[1].hours)}"
+        many = new.steps.processes if new.steps.processes > 1 else "one"
+        yield f"on {many} H100 {figures.hours(h100[0].hours)} → {figures.hours(h100[1].hours)}"
 
 
 def data(before: dict, after: dict) -> Iterator[str]:

@@ -42,7 +42,8 @@ class Estimate:
         if self.cuda:
             return next((each.hours for each in self.places if measured.named(each.name, gpu)), None)
         run = self.told_by
-        return self.steps.tokens / self.steps.processes * run.seconds / run.tokens / 3600 if run else None
+        # Processes on a CPU share its cores, so a run's speed is that of all of them together.
+        return self.steps.tokens * run.seconds / (run.tokens * run.processes) / 3600 if run else None
 
 
 def estimate(config: dict, rows: Rows, table: dict, runs: Sequence[Run] = (), processes: int = 1) -> Estimate:

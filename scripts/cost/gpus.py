@@ -44,7 +44,7 @@ def places(
     work, slots = flops(architecture, config), steps.slots / steps.processes
     found = []
     for gpu in value["gpus"]:
-        run = next((each for each in runs if each.tells(gpu["name"], config)), None)
+        run = next((each for each in runs if each.tells(gpu["name"], config, steps.processes)), None)
         fastest = gpu["tflops"] * 1e12 / work
         speed = run.slots / run.seconds if run else fastest * value["utilisation"]
         hours = slots / speed / 3600

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from scripts.config import profile
-from scripts.cost.memory import PROCESS_CUDA
+from scripts.cost.memory import PROCESS_CUDA, sharded
 from scripts.paths import OUTPUTS, shown
 from scripts.run import manifest
 
@@ -34,9 +34,10 @@ class Run:
     data: tuple[dict, ...] = ()
     processes: int = 1
 
-    def tells(self, gpu: str, config: dict) -> bool:
-        """Whether a training under this config on a GPU of that name in gpus.yml would go as this one went."""
-        return named(gpu, self.gpu) and all(self.config.get(key) == config.get(key) for key in DECIDE)
+    def tells(self, gpu: str, config: dict, processes: int = 1) -> bool:
+        """Whether a training under this config on GPUs of that name in gpus.yml would go as this one went."""
+        alike = all(self.config.get(key) == config.get(key) for key in DECIDE)
+        return named(gpu, self.gpu) and alike and (not sharded(config) or self.processes == processes)
 
 
 def runs(config: dict) -> list[Run]:

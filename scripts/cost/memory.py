@@ -37,13 +37,14 @@ def parts(architecture: Architecture, config: dict, steps: Steps, cuda: bool) ->
     found = {"base weights": weights(architecture, config)}
     if config.get("load_in_4bit"):
         found["quantisation constants"] = constants(architecture.linear)
-        found["dequantised layer"] = max(before * after for before, after in architecture.linears.values()) * 2.0
     found["adapter"] = trainable * float(adapterfile.width(config))
     found["gradients"] = trainable * float(adapterfile.width(config))
     found["optimizer state"] = optimizer(architecture, config)
     if steps.processes > 1 and sharded(config):
         gathered = 2 * found["base weights"] / architecture.layers
         found = {part: size / steps.processes for part, size in found.items()} | {"two blocks, gathered": gathered}
+    if config.get("load_in_4bit"):
+        found["dequantised layer"] = max(before * after for before, after in architecture.linears.values()) * 2.0
     found["activations"] = activations(architecture, config, steps, cuda)
     found["logits and their loss"] = logits(architecture, config, steps)
     if cuda:

@@ -66,8 +66,7 @@ def dates(text: str, known: Known) -> Iterator[Finding]:
 def _with_month(text: str, known: Known) -> Iterator[Finding]:
     for match in re.finditer(r"[^\W\d_]{3,11}", text):
         month = month_of(match[0])
-        low = max(0, match.start() - _NEAR)  # a text of nothing but months must not take its length's square
-        before = before_month(text[low : match.start()]) if month else None
+        before = before_month(text, match.start()) if month else None
         beside = (before[0] + text[match.end() : match.end() + 4]).lower() if before else ""
         if names.fold(match[0]) == "dez" and re.search(r"\bdo\s*$|\sdo\s", beside):
             continue  # ten, not December
@@ -79,12 +78,13 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
         end = after.end(1) if after[1].isdecimal() else after.start(1) + (_year_end(run) if run else 0)
         year = year_of(text[after.start(1) : end])
         if day and year:
-            yield from _date(text, (low + before.start(1), end), (year, month, day), known)
+            yield from _date(text, (before.start(1), end), (year, month, day), known)
 
 
-def before_month(text: str) -> re.Match | None:
-    """What stands right before a month's name and may be a day; the day is its first group."""
-    return _BEFORE_MONTH.search(text)
+def before_month(text: str, month: int) -> re.Match | None:
+    """What stands right before the month's name that begins there and may be a day; the day is its first group."""
+    low = max(0, month - _NEAR)  # a text of nothing but months must not take its length's square
+    return _BEFORE_MONTH.search(text, low, month)
 
 
 def spoken_day(found: re.Match) -> int:

@@ -13,7 +13,7 @@ from scripts.data.userturns import Turn
 _ASKED = re.compile(r"nascimento|\bdata\b|\bano\b|\bmes\b|\bdia\b", re.IGNORECASE)
 _BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc|anivers|\bsou d[eo]\b|\bdo ano\b")
 _MONTH = re.compile(r"[a-z]{3,11}")
-_NAMED = re.compile(r"\bmes (?:de )?$|^\W*$")
+_NAMED = ("mes ", "mes de ", "mes: ")
 _ASKED_YEAR = re.compile(r"\bano\b", re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"(?<![\d./-])(\d{1,2})/(\d{1,2})(?![\d/-]|\.\d)")
 _DAY = re.compile(r"\bdia (\d{1,2})\b(?! +d[eo]\b|/)|^\W*(\d{1,2})\W*$")
@@ -25,14 +25,12 @@ _YEAR_AFTER = (
 )
 _YEAR = re.compile(rf"(?:{_YEAR_AFTER}) ?(?:{_FIGURES}|{_WORDS})|^\W*(?:em |de |foi em )?{_FIGURES}")
 _OF_MONTH = re.compile(rf"\s*(?:d[eo]|/|,)?\s*(?:{_FIGURES}|{_WORDS})")
-#: Characters before a month's name in which its day stands.
-_NEAR = 60
 
 Part = tuple[str, int, int]  # day, month or year; value; where it ends in the turn
 
 
-def joined(turns: Sequence[Turn]) -> tuple[int, Date] | None:
-    """(where it ends, the date) of the parts in these turns; None unless each part is there with one value.
+def joined(turns: Sequence[Turn]) -> tuple[list[int], Date] | None:
+    """(where each part ends, the date) in these turns; None unless each part is there with one value.
 
     Only turns count that answer a question for a date or speak of a birth.
     """
@@ -45,7 +43,7 @@ def joined(turns: Sequence[Turn]) -> tuple[int, Date] | None:
                 found[part][value] = turn.offset + end
     if any(len(values) != 1 for values in found.values()):
         return None
-    return max(end for values in found.values() for end in values.values()), tuple(min(each) for each in found.values())
+    return [end for values in found.values() for end in values.values()], tuple(min(each) for each in found.values())
 
 
 def _parts(text: str, digits: str) -> Iterator[Part]:
@@ -65,10 +63,10 @@ def _with_month(text: str) -> Iterator[Part]:
     for word in _MONTH.finditer(text):
         if not (month := month_of(word[0])):
             continue
-        before = text[max(0, word.start() - _NEAR) : word.start()]
-        found, after = before_month(before), _OF_MONTH.match(text, word.end())
+        before = text[: word.start()]
+        found, after = before_month(text, word.start()), _OF_MONTH.match(text, word.end())
         day, year = spoken_day(found) if found else 0, year_of(after[1] or after[2]) if after else 0
-        if day or year or _NAMED.search(before):
+        if day or year or before.endswith(_NAMED) or not before.strip(" .,:;-"):
             yield "month", month, word.end()
         if day:
             yield "day", day, word.end()

@@ -24,7 +24,7 @@ _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
 #: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
-_LAST = 24
+_LAST, _LAST_DATES = 8, 3
 
 
 def places(text: str, digits: str, birth: date) -> Iterator[tuple[int, int]]:
@@ -59,7 +59,7 @@ def mended(text: str, written: Sequence[Date]) -> Iterator[Date]:
     for found in _NUMBER.finditer(text):
         named = _NAMED.search(text, max(0, found.start() - _NEAR), found.start())
         numbers[int(found[0]), named[1] if named else ""] = None
-    for (n, part), (year, month, day) in itertools.product([*numbers][-_LAST:], written):
+    for (n, part), (year, month, day) in itertools.product([*numbers][-_LAST:], written[-_LAST_DATES:]):
         if n > 31 and part in ("", "ano"):
             yield n if n > 1900 else 1900 + n, month, day
         if n <= 31 and part in ("", "dia"):

@@ -49,9 +49,8 @@ def fold(word: str) -> str:
 
 
 #: Everyday Portuguese and the words of this trade, folded; Marco is a name, março a month.
-_COMMON = frozenset(map(fold, (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").split())) - {
-    "marco"
-}
+COMMON_WORDS = Path(__file__).parent / "common_words.txt"
+_COMMON = frozenset(map(fold, COMMON_WORDS.read_text(encoding="utf-8").split())) - {"marco"}
 
 
 @cache

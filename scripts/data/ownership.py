@@ -50,16 +50,16 @@ OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
     r"|\bn(?:as|sa)[a-z]{0,3}i\b|\bmae me (?:teve|deu|pariu)\b|\bnascid[oa] eu\b|\beu nasc\w*"
     r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
-    r"|\be eu(?:,| (?:em|no dia|dia|foi|sou d[eo]))(?= )|\b(?:o meu|a minha) (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
+    r"|\be eu (?:em|no dia|dia|foi|sou d[eo])(?= )|\b(?:o meu|a minha) (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
-    r"|\b(?:o|do|no|ao|pro) meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])|\bquer dizer,? o meu\b"
+    r"|(?<!nao )(?<!nem )\b(?:o|do|no|ao|pro) meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])|\bquer dizer,? o meu\b"
     r"|\btitular sou eu\b|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
     r"|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     r"|, ?(?:espos[oa]|marido|dependente)\b"
-    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
+    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)|\b(?:das|dessas|daquelas|outras) pessoas\b"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
     r"|\bd[ae] quem me\b|\buma? tal\b|\b(?:mainha|painho)\b"
@@ -93,20 +93,25 @@ VOCATIVE = re.compile(
     r"|\bnossa senhora\b"
     r"|\b[oa] senhora?"
     r"(?= (?:ve|veja|pode|poderia|consegue|sabe|me|olh[ae]|confer[ea]|consult[ae]|checa|verific[ae]|faz)\b)"
-    r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta|por favor),? "
+    r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta),? "
     r"(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
-    r"(?= ?[,.!:;]| (?:aqui|eu|quero|queria|preciso|to|tou|estou|olh[ae]|me|gostaria|bom|boa|sou|meu|segue|pode)\b)"
+    r"(?= ?[,.!;](?! *(?:o )?(?:cpf|nasc|\d))|"
+    r" (?:aqui|eu|quero|queria|preciso|to|tou|estou|olh[ae]|me|gostaria|bom|boa|sou|meu|segue|pode)\b)"
 )
 #: To the end of a sentence; a dot between digits ends none.
-_SENTENCE = r"(?:[^.!?\n|]|\.(?=\d))*"
+_SENTENCE = r"(?:[^.!?\n|]|\.(?=[\d.])|(?<=\.)\.)*"
+SENTENCE_END = re.compile(r"[!?\n]|(?<!\.)\.(?![\d.])")
+#: Searched in the sentence that a datum stands in, up to it.
+SUPPOSED = re.compile(
+    r"\bse eu (?:(?:te|lhe|me|ja) )?(?:nasci|sou|dig[oa]|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tiver|tivesse|"
+    r"inform\w+|us\w+|digit\w+|coloc\w+|escrev\w+)\b"
+)
 QUOTED = re.compile(
     r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"
     rf"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b{_SENTENCE}"
     r"\b(?:meus?|minhas?|nasci|sou)\b[^!?|]*$"
-    r"|\bse eu (?:nasci|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tivesse|inform\w+|us\w+|digit\w+|coloc\w+|"
-    rf"escrev\w+)\b{_SENTENCE}$"
     r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
-    r"mensagem(?! de (?:voz|audio)))\b"
+    r"(?<!\[)mensagem)\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"

@@ -2,8 +2,8 @@
 
 Only user turns count. The question is never "which CPFs are in the text" but "did the user state this one, as
 theirs": a value that a tool is about to receive is searched for in all its written forms, and every place where it
-stands is attributed by the nearest phrase that says whose it is. Said of somebody else once, it stays theirs.
-`cpfs` and `births` list what would pass, for a model that must choose among it.
+stands is attributed by the nearest phrase that says whose it is. Said of somebody else once, a CPF stays theirs.
+`cpfs` and `births` list what stands, for a model that must choose among it: what was corrected does not.
 """
 
 import difflib
@@ -14,10 +14,22 @@ from datetime import date
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
-from scripts.data import birthparts, dateplaces, labels, names, userturns
+from scripts.data import birthparts, dateplaces, labels, names, numerals, userturns
 from scripts.data.birthdates import compact_date, dates
 from scripts.data.findings import Known
-from scripts.data.ownership import AFTER, CORRECTION, OTHERS, OWN, POSSESSED, QUOTED, RELATIVES, VOCATIVE, VOID
+from scripts.data.ownership import (
+    AFTER,
+    CORRECTION,
+    OTHERS,
+    OWN,
+    POSSESSED,
+    QUOTED,
+    RELATIVES,
+    SENTENCE_END,
+    SUPPOSED,
+    VOCATIVE,
+    VOID,
+)
 
 _PARTED = r"ponto|traco|tracinho|hifen|barra|espaco|final|digitos?|depois(?: vem)?|(?:e )?termina(?:ndo)? (?:em|com)"
 _BETWEEN = rf"(?:[\s.,/_-]|\b(?:{_PARTED})\b){{0,30}}"
@@ -27,9 +39,9 @@ _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
 _LOOSE = re.compile(rf"(?<!\d)(?<!\d\.)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
-_REST_OF_WORD = re.compile(r"[a-z]*")
+_REST_OF_WORDS = re.compile(rf"[a-z]*(?: e (?:{'|'.join(numerals.VALUES)})\b)*")
 #: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
-_LAST_DATES, _LAST_CPFS, _PLACES = 12, 13, 12
+_LAST_DATES, _LAST_CPFS, _PLACES = 12, 13, 24
 
 
 @dataclass(frozen=True)
@@ -46,12 +58,13 @@ class Statements:
     """The user's side of one conversation, ready to be asked about."""
 
     def __init__(self, messages: Sequence[dict]):
+        self._quotations: dict[int, bool] = {}
         self.turns = list(userturns.turns(messages))
         self.text = userturns.SEPARATOR.join(turn.text for turn in self.turns)
         self.digits = userturns.SEPARATOR.join(turn.digits for turn in self.turns)
         others = {found.end() for found in OTHERS.finditer(self.text)}
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
-        others -= {found.end() for found in VOCATIVE.finditer(self.text)}
+        others -= {found.end() for found in VOCATIVE.finditer(self.digits)}
         self.marks = sorted([(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others])
 
     @cached_property
@@ -60,19 +73,29 @@ class Statements:
         return labels.undated(self.digits)
 
     def cpfs(self) -> list[str]:
-        """Every CPF that own_cpf takes: in groups or spelled out, else any 11 digits."""
+        """The CPFs that a call may have: the user's own, in groups or spelled out, else any 11 digits."""
+        return list(self._own_cpfs)
+
+    def births(self) -> list[date]:
+        """The birth dates that a call may have: those written, and those that a later correction makes of them."""
+        written, corrected = self._own_dates
+        late = {each.value for each in self._written if CORRECTION.search(self.text, each.end)}
+        mended = dateplaces.mended(self.text, [] if corrected else [each for each in written if each in late])
+        real = [day for value in dict.fromkeys([*written, *mended]) if (day := _day(*value))]
+        return [day for day in real if not self._not_own_birth(day)]
+
+    @cached_property
+    def _own_cpfs(self) -> list[str]:
         own = [each for each in self._numbers() if not self._not_own_cpf(each.value)]
         return self._standing(own, sure=True)[0]
 
-    def births(self) -> list[date]:
-        """Every birth date that own_birth takes: those written, and those that a later correction makes of them."""
-        own = [each for each in self._written() if not (day := _day(*each.value)) or not self._not_own_birth(day)]
+    @cached_property
+    def _own_dates(self) -> tuple[list[tuple[int, int, int]], bool]:
+        """The user's dates that stand, whether the calendar has them or not; whether they correct others."""
+        own = [each for each in self._written if not (day := _day(*each.value)) or not self._not_own_birth(day)]
         written, corrected = self._standing(own)
         grown = [value for value in written if value[0] <= date.today().year - labels.GROWN]
-        written = grown or written
-        mended = [] if corrected or not CORRECTION.search(self.text) else dateplaces.mended(self.text, written)
-        real = [day for value in dict.fromkeys([*written, *mended]) if (day := _day(*value))]
-        return [day for day in real if not self._not_own_birth(day)]
+        return grown or written, corrected
 
     def cpf_refusal(self, value: object) -> str:
         """Why what a tool is about to receive as the user's CPF can't be taken; empty where it can.
@@ -94,8 +117,8 @@ class Statements:
             refusal = "birth_date_does_not_exist" if self.wrong_birth(value) else "birth_date_not_stated"
         if refusal != "birth_date_not_stated":
             return refusal
-        written = self._written()
-        return refusal if not written or any(_day(*each.value) for each in written) else "birth_date_does_not_exist"
+        written = [each.value for each in self._written]
+        return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
 
     def wrong_cpf(self, value: object) -> bool:
         """Whether the user wrote a number of another length than a CPF's, which is this one and no date."""
@@ -120,19 +143,24 @@ class Statements:
         if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
             return ""
         last = self.turns[-1]
-        if any(each.grade > 1 and not self._quoted(each.start) for each in self._written()):
+        if any(each.grade > 1 and not self._quoted(each.start) for each in self._written):
             return "birth"
         return "cpf" if any(labels.meant_as_cpf(last.digits, "CPF" in last.asked)) else ""
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
-        standing = self.cpfs()
-        return self._not_own_cpf(cpf) or ("another_cpf_meant" if standing and cpf not in standing else "")
+        other = self._own_cpfs and cpf not in self._own_cpfs
+        return self._not_own_cpf(cpf) or ("another_cpf_meant" if other else "")
 
     def own_birth(self, birth: date) -> str:
         """Why this date can't be taken as the user's own birth date; empty where it can."""
-        standing = self.births()
-        return self._not_own_birth(birth) or ("another_birth_date_meant" if standing and birth not in standing else "")
+        if refusal := self._not_own_birth(birth):
+            return refusal
+        written, corrected = self._own_dates
+        standing = [_day(*value) for value in written]
+        if birth in standing or birth in self.births() or not (corrected or any(standing)):
+            return ""
+        return "another_birth_date_meant" if any(standing) else "birth_date_does_not_exist"
 
     def _not_own_cpf(self, cpf: str) -> str:
         places = [place for place in self._places(cpf) if labels.number(self.digits, *place)]
@@ -147,7 +175,7 @@ class Statements:
     def _not_own_birth(self, birth: date) -> str:
         value = (birth.year, birth.month, birth.day)
         places = [place for place in dateplaces.places(self.text, self.digits, birth) if self._grade(*place, value)]
-        places += [(each.start, each.end) for each in self._written() if each.value == value]
+        places += [(each.start, each.end) for each in self._written if each.value == value]
         places = places or list(dateplaces.corrected(self.text, birth))
         if not places:
             return "birth_date_not_stated"
@@ -171,11 +199,8 @@ class Statements:
 
     def _numbers(self) -> list[Said]:
         """The last numbers that may be CPFs: what is written as one, and any 11 digits in the rest of the text."""
-        written = [found.span() for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
-        rest = self.undated
-        for start, end in written:
-            rest = rest[:start] + "x" * (end - start) + rest[end:]
-        loose = {found.span(1) for found in _LOOSE.finditer(rest)}
+        written = self._in_groups()
+        loose = {found.span(1) for found in _LOOSE.finditer(_crossed(self.undated, written))}
         # What looks like a date is none right after the word CPF: "62 39 01 77 84 5".
         loose |= {
             span for each in _LOOSE.finditer(self.digits) if labels.begins_cpf(self.digits, (span := each.span(1))[0])
@@ -184,15 +209,21 @@ class Statements:
         found = [each for each in (self._number(*span) for span in sorted(spans)) if each.grade]
         return found[-_LAST_CPFS:]
 
+    def _in_groups(self) -> list[tuple[int, int]]:
+        """Where a CPF is written as one: in its groups, or digit by digit."""
+        return [found.span() for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
+
     def _number(self, start: int, end: int) -> Said:
         grade = labels.number(self.digits, start, end)
         answers = grade == 2 and "CPF" in self._asked(start)
         return Said(start, end, _plain(self.digits[start:end]), 3 if answers else grade)
 
+    @cached_property
     def _written(self) -> list[Said]:
         """The last dates that may be births, whether the calendar has them or not; else one that is said in parts."""
         known = Known(asked_birth=True)
-        found = [(e.start, e.end, e.value) for e in dates(self.text, known) if e.kind == "birth date"]
+        rest = _crossed(self.text, self._in_groups())
+        found = [(e.start, e.end, e.value) for e in dates(rest, known) if e.kind == "birth date"]
         found += [
             (*each.span(), value)
             for each in _COMPACT.finditer(self.text)
@@ -200,8 +231,10 @@ class Statements:
         ]
         graded = [Said(*span, value, self._grade(*span, value)) for *span, value in sorted(found)]
         graded = [each for each in graded if each.grade]
-        parts = None if graded else birthparts.joined(self.turns)
-        return [Said(parts[0] - 1, *parts, 3)] if parts else graded[-_LAST_DATES:]
+        if graded or not (parts := birthparts.joined(self.turns)):
+            return graded[-_LAST_DATES:]
+        ends, value = parts
+        return [] if any(self._others(end - 1, end) for end in ends) else [Said(max(ends) - 1, max(ends), value, 3)]
 
     def _grade(self, start: int, end: int, value: tuple[int, int, int]) -> int:
         """How sure it is that the date there is a birth."""
@@ -242,14 +275,18 @@ class Statements:
         before = [own for at, own in self.marks if at <= start]
         if before and not before[-1]:
             return True
-        word_end = _REST_OF_WORD.match(self.text, end).end()  # a digit that was a word ends with it
+        # Digits that were words end with them.
+        word_end = _REST_OF_WORDS.match(self.text, end).end() if self.text[end - 1 : end].isalpha() else end
         return bool(AFTER.match(self.text, word_end) or self._quoted(start))
 
     def _quoted(self, start: int) -> bool:
         """Whether somebody else's words are being repeated here, or it is denied or only supposed."""
-        turn = self.text.rfind("|", 0, start) + 1
-        over = self.text.find("|", start)
-        return bool(QUOTED.search(self.text[turn:start]) or VOID.search(self.text[turn : over if over > 0 else None]))
+        if start not in self._quotations:
+            turn, over = self.text.rfind("|", 0, start) + 1, self.text.find("|", start)
+            before, whole = self.text[turn:start], self.text[turn : over if over > 0 else None]
+            sentence = before[max((found.end() for found in SENTENCE_END.finditer(before)), default=0) :]
+            self._quotations[start] = bool(QUOTED.search(before) or SUPPOSED.search(sentence) or VOID.search(whole))
+        return self._quotations[start]
 
     def _alone(self, start: int, cpf: str) -> bool:
         """Whether no other CPF stands before it in its turn, or the turn says that it is the user's or a correction."""
@@ -261,6 +298,13 @@ class Statements:
         sentence = max(self.text.rfind(mark, 0, start) for mark in "\n|!?;")
         claimed = any(own and sentence < at <= start for at, own in self.marks)
         return claimed or bool(CORRECTION.search(self.text, turn, start))
+
+
+def _crossed(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text with these places crossed out, character by character."""
+    for start, end in spans:
+        text = text[:start] + "x" * (end - start) + text[end:]
+    return text
 
 
 def _plain(number: str) -> str:

@@ -32,9 +32,9 @@ def turns(messages: Sequence[dict]) -> Iterator[Turn]:
     for message in messages:
         text = message.get("content")
         if message.get("role") == "assistant":
-            asked = text or ""
+            asked = text if isinstance(text, str) else ""
         elif message.get("role") == "user" and isinstance(text, str):
-            turn = folded(text.replace("|", ";"))
+            turn = folded(text).replace("|", ";")
             yield Turn(at, turn, digits(turn), asked)
             at += len(turn) + len(SEPARATOR)
 

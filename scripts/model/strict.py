@@ -16,7 +16,19 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts.data import birthdates, birthparts, dateplaces, labels, numerals, ownership, statements, userturns
+from scripts.data import (
+    birthdates,
+    birthparts,
+    dateplaces,
+    identifiers,
+    labels,
+    names,
+    numerals,
+    ownership,
+    spoken,
+    statements,
+    userturns,
+)
 from scripts.data.gates import tool_schemas
 from scripts.data.statements import Statements
 from scripts.errors import UserError
@@ -35,7 +47,9 @@ STATED = {
     ),
 }
 #: Where it is decided what the user stated.
-RULES = (statements, userturns, ownership, labels, birthdates, birthparts, dateplaces, numerals)
+RULES = (statements, userturns, ownership, labels, birthdates, birthparts, dateplaces)
+#: What these read with: numbers in words, forms of phones, words that are no slip of another.
+BELOW = (numerals, spoken, identifiers, names)
 #: Reasons that tell of nothing wrong in what was given.
 MISSING = {"cpf_not_stated", "birth_date_not_stated"}
 #: More choices than this are no choice: somebody pasted a list.
@@ -144,7 +158,7 @@ def marks(parameters: dict) -> dict[str, str]:
 def mark(run: Path) -> str:
     """What else than the weights decides a run's answers: the tools and these rules, as a hash; empty without tools."""
     file = run / NAME
-    rules = (module.__file__ for module in RULES)
+    rules = (*(module.__file__ for module in (*RULES, *BELOW)), names.COMMON_WORDS)
     parts = [file, *map(Path, (__file__, *rules))] if file.exists() else []
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() if parts else ""
 

@@ -31,6 +31,7 @@ REFUSALS = {
     "birth_date_not_stated": "not_found",
     "another_birth_date_meant": "not_found",
     "birth_date_in_the_future": "not_found",
+    "birth_date_does_not_exist": "not_found",
     "birth_date_of_somebody_else": "not_found",
     "other_subject": "not_found",
     "too_long": "timeout",
