@@ -303,6 +303,10 @@ def test_a_broken_back_end_is_an_answer_and_the_log_has_no_personal_data(caplog)
         "errei 15/06/1985 ",
         "12345678901 15/06/1985 errei ",
         "se eu der ",
+        "ela disse meu ",
+        "ela foi... ",
+        "a1",
+        "a e ",
     ],
 )
 def test_long_user_texts_are_judged_in_time(unit):

@@ -22,6 +22,21 @@ ORDINARY = [
     "preciso do informe de 2024, {c}, {d}",
     "oi bom dia, sou titular do plano há 12 anos, {c}, {d}", "pagamento do dia 10 não caiu, {c} {d}",
     "mandei pix dia 05/11/2025 e não baixou, cpf {c} nascimento {d}", "contrato 2017/004418 {c} {d}",
+    "data de nacimento {d} cpf {c}",
+    "cpf {c}, nasci em {d}. Desculpa incomodar, mas solicitei um reembolso em 10/10/2025 e nada",
+    "cpf {c}, nascimento {d}. desculpa a demora, minha carteirinha é 00621178442",
+    "cpf {c}, nasc {d}. Inventei de mudar de plano, tem como?",
+    "cpf {c}, nascimento {d}, por favor não me ignore",
+    "cpf {c}, nasc {d}, desconsidere o primeiro boleto, já paguei",
+    "meu cpf {c}, nascimento {d}. me colocaram no grupo errado do plano",
+    "cpf {c}, nasci {d}. os exames que aparecem não são os meus",
+    "recebi um tal de reajuste no boleto. cpf {c}, nasc {d}",
+    "eu, marido e filhos temos plano. cpf {c} nascimento {d}",
+    "sou Maria, dependente do plano, cpf {c}, nasc {d}",
+    "estou cadastrada com {d} e cpf {c}",
+    "sou casada {d} cpf {c}",
+    "to ligando {c} {d}",
+    "falei com várias pessoas e ninguém resolve, cpf {c} {d}",
 ]  # fmt: skip
 ROWS = Path(__file__).parent / "serve_data" / "stated.jsonl"
 

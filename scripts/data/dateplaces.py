@@ -43,7 +43,7 @@ def places(text: str, digits: str, birth: date) -> Iterator[tuple[int, int]]:
 def corrected(text: str, birth: date) -> Iterator[tuple[int, int]]:
     """Dates that differ in one part, where that part is put right by a later correction."""
     days, months, years = _forms(birth)
-    anything = r"\w+(?: e \w+)*"
+    anything = r"\w{1,12}(?: e \w{1,12}){0,3}"
     for at, right in enumerate((days, months, years)):
         parts = [anything if n == at else part for n, part in enumerate((days, months, years))]
         figures = "".join(r"\d" * len(part) if n == at else part for n, part in enumerate(_figures(birth)))

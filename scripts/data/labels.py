@@ -18,8 +18,8 @@ _NEAR = 40
 _CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*[^\W\d]+){0,3}[^\w.,;!?|\n]*")
 _CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
 _OTHER = (
-    r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w*|0800|protocolo|cnpj|cep\b|"
-    r"sus\b|cns\b|pis\b|avis[ae]\b|cham(?:ou|aram|a) (?:do|no|pelo|nesse)\b"
+    r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w+ (?:pr\w+|para|do|no|de)\b|0800|"
+    r"protocolo|cnpj|cep\b|sus\b|cns\b|pis\b|avis[ae]\b|cham(?:ou|aram|a) (?:do|no|pelo|nesse)\b"
 )
 #: What is said of these may as well be said beside a CPF: of the last, anything else that is wanted.
 _MAYBE = (
@@ -47,8 +47,9 @@ _EVENT = (
 )
 _DATED = re.compile(
     rf"\b(?:(?P<event>{_EVENT})|validade|valid[oa]|expedi\w+|emissao|emitid[oa]|assin(?:ad\w*|ei|amos|atura)|desde|"
-    r"habilitacao|cas(?:ei|ad\w+|amento)|adesao|fundad\w+|inscri\w+|cadastrad[oa]|cadastrei|admissao|admitid\w+|"
-    r"contratad\w+|contratei|data d[aeo]s? (?!nasc|aniv)\w+)"
+    r"habilitacao|cas(?:ei|ad\w+(?= (?:em|desde|ha|no|dia)\b)|amento)|adesao|fundad\w+|inscri\w+|"
+    r"cadastr(?:ad[oa](?! com\b)|ei)|admissao|admitid\w+|contrat(?:ad\w+|ei)|"
+    r"data d[aeo]s? (?!na[sc]|aniv|niver|n\b)\w+)"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.
 GROWN = 15

@@ -50,19 +50,21 @@ OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
     r"|\bn(?:as|sa)[a-z]{0,3}i\b|\bmae me (?:teve|deu|pariu)\b|\bnascid[oa] eu\b|\beu nasc\w*"
     r"|\bsou nascid[oa]\b|\bfaco aniversario\b|\bvim ao mundo\b"
-    r"|\be eu (?:em|no dia|dia|foi|sou d[eo])(?= )|\b(?:o meu|a minha) (?:e|eh|sao)\b|\b(?:e|eh) o meu\b"
+    r"|\be eu (?:foi )?(?:em|no dia|dia) (?=\d)|\bo meu (?:e|eh|sao)\b|\ba minha (?:e|eh) (?=\d)|\b(?:e|eh) o meu\b"
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
-    r"|(?<!nao )(?<!nem )\b(?:o|do|no|ao|pro) meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])|\bquer dizer,? o meu\b"
-    r"|\btitular sou eu\b|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
+    r"|\b(?:ve|ver|veja|vejam|olh[ae]|consult[ae]|quero|agora|entao|e) o meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])"
+    r"|\bquer dizer,? o meu\b|(?<!nem )(?<!nem [oa] )(?<!nao )(?<!nao [oa] )(?<!eu [oa] )\btitular sou eu\b(?! nao\b)"
+    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
     r"|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
-    r"|, ?(?:espos[oa]|marido|dependente)\b"
-    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)|\b(?:das|dessas|daquelas|outras) pessoas\b"
+    r"|, ?(?:espos[oa]|marido|dependente)\b(?! (?:e|d[oae])\b)"
+    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
+    r"|\b(?:d[ae]|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b|\bdas pessoas\b"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
-    r"|\bd[ae] quem me\b|\buma? tal\b|\b(?:mainha|painho)\b"
+    r"|\bd[ae] quem me\b|\buma? tal d[aeo] \w+,? (?:cpf|nasc)|\b(?:mainha|painho)\b"
     rf"|\bd[aeo] (?:meu|minha|noss[oa]) (?:{_PROFESSIONS})\b|\b(?:nao|n) (?:sou|e) eu\b"
     rf"|\b(?:exames?|atestados?|consultas marcadas) d[ao]s? (?!{_NOT_A_NAME}|meus?\b|minhas?\b)\w+"
     rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
@@ -86,6 +88,10 @@ CORRECTION = re.compile(
     r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|qui?s dizer|quer dizer|"
     r"sou do (?:ano|mes|dia)|o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
 )
+_FIRST_PERSON = (
+    r"eu|aqui (?:e|eh|quem)|quero|preciso|tou?|estou|olh[ae]|veja?|me (?:ajud|diz|diga|fal[ae]|mand[ae])\w*|bom|boa|"
+    r"sou|meu|minha|segue|como|qual|tudo"
+)
 #: Somebody addressed, not spoken of, in a turn that states no figures after it: "meu contrato, meu filho, como vejo?"
 VOCATIVE = re.compile(
     r", (?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
@@ -95,23 +101,25 @@ VOCATIVE = re.compile(
     r"(?= (?:ve|veja|pode|poderia|consegue|sabe|me|olh[ae]|confer[ea]|consult[ae]|checa|verific[ae]|faz)\b)"
     r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta),? "
     r"(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
-    r"(?= ?[,.!;](?! *(?:o )?(?:cpf|nasc|\d))|"
-    r" (?:aqui|eu|quero|queria|preciso|to|tou|estou|olh[ae]|me|gostaria|bom|boa|sou|meu|segue|pode)\b)"
+    rf"(?= ?[.!](?! *(?:o )?(?:cpf|nasc|\d))| ?[,;]? *(?:{_FIRST_PERSON})\b)"
 )
 #: To the end of a sentence; a dot between digits ends none.
-_SENTENCE = r"(?:[^.!?\n|]|\.(?=[\d.])|(?<=\.)\.)*"
+_SENTENCE = r"(?:[^.!?\n|]|\.(?=[\d.])|(?<=\.)\.(?![\d.]))*"
 SENTENCE_END = re.compile(r"[!?\n]|(?<!\.)\.(?![\d.])")
 #: Searched in the sentence that a datum stands in, up to it.
 SUPPOSED = re.compile(
     r"\bse eu (?:(?:te|lhe|me|ja) )?(?:nasci|sou|dig[oa]|d[ie]s\w+|fal\w+|der|fosse|for|mand\w+|pass\w+|tiver|tivesse|"
-    r"inform\w+|us\w+|digit\w+|coloc\w+|escrev\w+)\b"
+    r"inform\w+|us\w+|digit\w+|coloc\w+|escrev\w+|nasce\w+|estive\w*|consult\w+|bot\w+|chut\w+|entr\w+|invent\w+)\b"
 )
-QUOTED = re.compile(
+#: Searched after the last exclamation or question before a datum.
+RELAYED = re.compile(
     r"\b(?:el[ea]s?|vizinh[oa]|amig[oa]|colega|alguem|(?:minha|meu|um|uma) \w+) (?:me )?"
     rf"(?:disse|diz|falou|escreveu|mandou|digitou|respondeu|ditou|dita|informou|passou|pediu)\b{_SENTENCE}"
-    r"\b(?:meus?|minhas?|nasci|sou)\b[^!?|]*$"
-    r"|\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
-    r"(?<!\[)mensagem)\b"
+    r"\b(?:meus?|minhas?|nasci|sou)\b"
+)
+QUOTED = re.compile(
+    r"\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
+    r"(?<!\[)mensagem|(?<=\[)mensagem(?! de (?:voz|audio)\b))\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
@@ -123,8 +131,11 @@ QUOTED = re.compile(
 #: Searched in the whole turn: what it gives is an example, or nothing is to be done with it.
 VOID = re.compile(
     r"\b(?:esses? (?:dados|numeros)|nada disso) (?:nem|nao) (?:e|eh|sao) meus?\b"
-    r"|\bnao sao os meus\b|\b(?:(?:so|e|como) (?:um )?exemplo|de exemplo|ficticio|ficticia|inventei|inventad[oa])\b"
-    r"|\b(?:desconsider\w+|ignor[ae]|(?:chat|conversa|grupo|lugar) errad[oa])\b[^\d]*$"
+    r"|\b(?:dados|numeros|ess[ea]s|est[ea]s|isso|eles) (?:ai )?nao sao os meus\b"
+    r"|\b(?:(?:so|e|como) (?:um )?exemplo|de exemplo|(?:cpf|numeros?|dados?|datas?) (?:ficti\w+|inventad\w+))\b"
+    r"|(?<!nao )(?<!me )(?<!dizendo )\b(?:desconsider\w+|ignor[ae])\b"
+    r"(?! (?:se|(?:o|a) (?:primeir|boleto|audio|fatura|cobranca)))"
+    r"[^\d]*$|\b(?:chat|conversa) errad[oa]\b[^\d]*$"
 )
 _LINKS = (
     r"(?:[\s,.;:()\"'-]|"

@@ -25,6 +25,7 @@ from scripts.data.ownership import (
     POSSESSED,
     QUOTED,
     RELATIVES,
+    RELAYED,
     SENTENCE_END,
     SUPPOSED,
     VOCATIVE,
@@ -261,7 +262,7 @@ class Statements:
         """Whether this one stands in the place of those before it: a correction is between them, or after it."""
         said = found[at]
         before = [each for each in found[:at] if each.value != said.value]
-        if not before:
+        if not before or (said.grade == 1 and any(each.grade > 1 for each in before)):
             return False
         turn, over = self.text.rfind("|", 0, said.start) + 1, self.text.find("|", said.end)
         over = over if over > 0 else len(self.text)
@@ -285,7 +286,9 @@ class Statements:
             turn, over = self.text.rfind("|", 0, start) + 1, self.text.find("|", start)
             before, whole = self.text[turn:start], self.text[turn : over if over > 0 else None]
             sentence = before[max((found.end() for found in SENTENCE_END.finditer(before)), default=0) :]
-            self._quotations[start] = bool(QUOTED.search(before) or SUPPOSED.search(sentence) or VOID.search(whole))
+            said = before[max(before.rfind("!"), before.rfind("?")) + 1 :]
+            found = RELAYED.search(said) or QUOTED.search(before) or SUPPOSED.search(sentence) or VOID.search(whole)
+            self._quotations[start] = bool(found)
         return self._quotations[start]
 
     def _alone(self, start: int, cpf: str) -> bool:
