@@ -57,7 +57,7 @@ GROWN = 15
 
 def number(text: str, start: int, end: int) -> int:
     """The grade of a number (of so many digits as a CPF has) that stands there."""
-    if len(set(re.sub(r"\D", "", text[start:end]))) == 1:  # 000.000.000-00 shows how one is written
+    if len(set(plain(text[start:end]))) == 1:  # 000.000.000-00 shows how one is written
         return 0
     if _CPF_FORM.fullmatch(text, start, end) and not _BEGUN.search(text, max(0, start - 4), start):
         return 3
@@ -68,7 +68,7 @@ def number(text: str, start: int, end: int) -> int:
         return 3
     if any(found.start() < end and start < found.end() for found in PHONE.finditer(text, max(0, start - 8), end + 8)):
         return 0
-    if begun and len(re.sub(r"\D", "", text[first:start])) % 11:
+    if begun and len(plain(text[first:start])) % 11:
         return 0 if label else 1
     if not label or not _CLOSE.fullmatch(text, label.end(), first):
         return 2
@@ -79,7 +79,7 @@ def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
     """Digits of each number that is meant as a CPF, of any length, in order; `asked`: it answers a question for one."""
     rest = undated(text)
     for run in _RUN.finditer(rest):
-        digits, start = re.sub(r"\D", "", run[0]), run.start()
+        digits, start = plain(run[0]), run.start()
         if compact_date(digits) or _MONEY.match(run[0]) or len(set(digits)) == 1:
             continue
         label = next(_before(_NUMBER, rest, start), None)
@@ -93,6 +93,11 @@ def undated(text: str) -> str:
     for each in dates(text, Known(asked_birth=True)):
         text = text[: each.start] + "x" * (each.end - each.start) + text[each.end :]
     return text
+
+
+def plain(number: str) -> str:
+    """Its digits alone."""
+    return re.sub(r"\D", "", number)
 
 
 def begins_cpf(text: str, start: int) -> bool:

@@ -61,7 +61,7 @@ OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     r"|, ?(?:espos[oa]|marido|dependente)\b(?! (?:e|d[oae])\b)"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
-    r"|\b(?:d[ae]|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b|\bdas pessoas\b"
+    r"|\b(?:das?|de|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
     r"|\bd[ae] quem me\b|\buma? tal d[aeo] \w+,? (?:cpf|nasc)|\b(?:mainha|painho)\b"

@@ -217,7 +217,7 @@ class Statements:
     def _number(self, start: int, end: int) -> Said:
         grade = labels.number(self.digits, start, end)
         answers = grade == 2 and "CPF" in self._asked(start)
-        return Said(start, end, _plain(self.digits[start:end]), 3 if answers else grade)
+        return Said(start, end, labels.plain(self.digits[start:end]), 3 if answers else grade)
 
     @cached_property
     def _written(self) -> list[Said]:
@@ -295,7 +295,7 @@ class Statements:
         """Whether no other CPF stands before it in its turn, or the turn says that it is the user's or a correction."""
         turn = self.text.rfind("|", 0, start) + 1
         said = self.digits[turn:start]
-        others = {_plain(found[0]) for found in _CPF.finditer(said) if labels.number(said, *found.span())} - {cpf}
+        others = {labels.plain(found[0]) for found in _CPF.finditer(said) if labels.number(said, *found.span())} - {cpf}
         if not others:
             return True
         sentence = max(self.text.rfind(mark, 0, start) for mark in "\n|!?;")
@@ -308,10 +308,6 @@ def _crossed(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, end in spans:
         text = text[:start] + "x" * (end - start) + text[end:]
     return text
-
-
-def _plain(number: str) -> str:
-    return re.sub(r"\D", "", number)
 
 
 def day_of(text: str) -> date:

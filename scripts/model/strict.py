@@ -73,12 +73,14 @@ class Judge:
         if not kinds or not messages or messages[-1].get("role") != "user":
             return False
         before = [turn for turn in messages[:-1] if turn.get("role") == "assistant"][-1:]
-        last, said, earlier = map(Statements, ([*before, messages[-1]], messages, messages[:-1]))
+        last, said = Statements([*before, messages[-1]]), Statements(messages)
         known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
-        # A date may be said in parts, which the last turn completes.
-        whole = {kind for kind in known - new if STATED[kind][0](said) != STATED[kind][0](earlier)}
-        if whole or (known == kinds and new):
+        if known == kinds and new:
             return True
+        if unsaid := known - new:  # a date may be said in parts, which the last turn completes
+            earlier = Statements(messages[:-1])
+            if any(STATED[kind][0](said) != STATED[kind][0](earlier) for kind in unsaid):
+                return True
         given = last.given()
         return given in kinds and (given in new or given not in known)
 
