@@ -59,7 +59,7 @@ def understood(judge: strict.Judge, row: dict) -> bool:
         return due and made == [{"cpf": row["cpf"], "data_nascimento": row["birth"]}]
     if row["kind"].startswith("bad"):
         return due and not made
-    return not due if row["kind"] == "no_call" else not made
+    return not (due and made) if row["kind"] == "no_call" else not made
 
 
 @pytest.mark.parametrize("text", ORDINARY)

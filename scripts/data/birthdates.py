@@ -1,5 +1,6 @@
 """Birth dates in every form people write: digits, months by name, words; told from due dates by what stands beside."""
 
+import difflib
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -9,9 +10,13 @@ from scripts.data.findings import Date, Finding, Known
 from scripts.data.spoken import MONTHS
 
 _THIS_YEAR = date.today().year
+#: No year that anybody writes lies after it; one ahead is a year all the same, to be told that it is.
+_LAST_YEAR = 2100
 _BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
+_OF_A_BILL = re.compile(r"venc|pag|boleto|fatura|consultas? (?:d[aeo]|com|n[ao]|em|marcad)|exame", re.IGNORECASE)
 _DATE = re.compile(
-    r"(?<![\d./-])(?:(\d{1,2})( ?[/.\-\s] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))(?!\d|[./-]\d)"
+    r"(?<![\d./-])(?:(\d{1,2})(?:o(?=/))?( ?[/.\-\s] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))"
+    r"(?!\d|[./-]\d)"
 )
 _PARTS = re.compile(
     r"\bdia (\d{1,2}),? (?:do )?m[eê]s (\d{1,2}),? (?:e )?(?:do )?ano (?:de )?(\d{4}|\d{2})(?!\d)", re.IGNORECASE
@@ -19,7 +24,7 @@ _PARTS = re.compile(
 _DO = re.compile(r"(?<!\d)(\d{1,2})(?:\s+d[eo]\s+|[/.-])(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
 #: Characters before a month's name in which its day stands.
 _NEAR = 60
-_DAY = r"(\d{1,2}|primeiro|trinta(?: e um)?|vinte(?: e \w+)?|[^\W\d_]{2,10})"
+_DAY = r"(\d{1,2}|primeiro|(?:vinte|trinta)(?: e \w+)?|[^\W\d_]{2,10})"
 _BEFORE_MONTH = re.compile(
     rf"(?:^|(?<=\W)){_DAY}\s*(?:[º°ª]|(?<=\d)[oa]\b)?\s*(?:\bdias?\b\s*)?"
     r"(?:\b(?:d[eo]|do m[eê]s de)\b|[/.-])?\s*$",
@@ -47,7 +52,7 @@ def year_of(text: str) -> int:
             value = value * 100 + int(run[1].digits)
     if value < 100 and len(text) >= 2:
         value += 1900 if value > _THIS_YEAR % 100 else 2000
-    return value if 1900 <= value <= _THIS_YEAR + 10 else 0
+    return value if 1900 <= value <= _LAST_YEAR else 0
 
 
 def dates(text: str, known: Known) -> Iterator[Finding]:
@@ -77,7 +82,7 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
         run = next(numerals.runs(after[1]), None)
         end = after.end(1) if after[1].isdecimal() else after.start(1) + (_year_end(run) if run else 0)
         year = year_of(text[after.start(1) : end])
-        if day and year:
+        if year and (day or before[1] in ("0", "00")):
             yield from _date(text, (before.start(1), end), (year, month, day), known)
 
 
@@ -117,8 +122,9 @@ def month_of(word: str) -> int:
             return number
     if len(folded) < 4 or names.is_common(word):
         return 0
-    import difflib
-
+    swapped = [month for month in months if sorted(month) == sorted(folded)]  # "juhlo" is no junho
+    if swapped:
+        return months.index(swapped[0]) + 1
     near = difflib.get_close_matches(folded, months, 1, 0.75)
     return months.index(near[0]) + 1 if near else 0
 
@@ -136,10 +142,9 @@ def is_birth(text: str, span: tuple[int, int], value: Date, known: Known) -> boo
 
 
 def born_here(text: str, span: tuple[int, int], known: Known) -> bool:
-    near = text[max(0, span[0] - 40) : span[0]] + " " + text[span[1] : span[1] + 25]
-    return bool(_BIRTH_WORD.search(near)) or (
-        known.asked_birth and not re.search(r"venc|pag|boleto|fatura|consulta|exame", near, re.I)
-    )
+    before, after = text[max(0, span[0] - 40) : span[0]], text[span[1] : span[1] + 25]
+    line = before.rpartition("\n")[2] + " " + after.partition("\n")[0]
+    return bool(_BIRTH_WORD.search(before + " " + after)) or (known.asked_birth and not _OF_A_BILL.search(line))
 
 
 def _born(text: str, match: re.Match, known: Known, value: Date) -> bool:
@@ -155,3 +160,11 @@ def compact_date(digits: str) -> Date | None:
         if 1900 <= year <= _THIS_YEAR and 1 <= month <= 12 and 1 <= day <= 31:
             return year, month, day
     return None
+
+
+def impossible_date(digits: str) -> Date | None:
+    """What is written like one of these, and no calendar has: 45011950, 211418."""
+    if len(digits) not in (6, 8) or compact_date(digits):
+        return None
+    year = year_of(digits[4:])
+    return (year, int(digits[2:4]), int(digits[:2])) if 1900 <= year <= _THIS_YEAR else None

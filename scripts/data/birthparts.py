@@ -16,6 +16,7 @@ _MONTH = re.compile(r"[a-z]{3,11}")
 _NAMED = ("mes ", "mes de ", "mes: ")
 _ASKED_YEAR = re.compile(r"\bano\b", re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"(?<![\d./-])(\d{1,2})/(\d{1,2})(?![\d/-]|\.\d)")
+_MONTH_AND_YEAR = re.compile(r"(?<![\d./-])(\d{1,2}) ?[/.-] ?(\d{4})(?![\d/-]|\.\d)")
 _DAY = re.compile(r"\bdia (\d{1,2})\b(?! +d[eo]\b|/)|^\W*(\d{1,2})\W*$")
 _FIGURES = r"(\d{4}|\d\d)(?!\d|[./,-]\w| +d[eo]\b)"
 _WORDS = r"((?:dois )?mil(?: e)? [a-z]+(?: e [a-z]+){0,3}|[a-z]+ta(?: e [a-z]+)?)"
@@ -46,9 +47,14 @@ def joined(turns: Sequence[Turn]) -> tuple[list[int], Date] | None:
     return [end for values in found.values() for end in values.values()], tuple(min(each) for each in found.values())
 
 
+def begun(turn: Turn) -> list[int]:
+    """Where a turn names a month with a day or with a year, as ends of these in all that was said."""
+    return [turn.offset + end for part, _, end in _dated(turn.text, turn.digits) if part == "month"]
+
+
 def _parts(text: str, digits: str) -> Iterator[Part]:
     """What one turn says of a date; a day or a year alone only where it says none with a month."""
-    dated = [*_with_month(text), *_in_figures(digits)]
+    dated = [*_dated(text, digits)]
     yield from dated
     kinds = {kind for kind, _, _ in dated}
     if "day" not in kinds:
@@ -56,6 +62,12 @@ def _parts(text: str, digits: str) -> Iterator[Part]:
     if "year" not in kinds:
         years = ((year_of(each[1] or each[2] or each[3]), each.end()) for each in _YEAR.finditer(digits))
         yield from (("year", year, end) for year, end in years if year)
+
+
+def _dated(text: str, digits: str) -> Iterator[Part]:
+    """Months with what stands beside them, by name and in figures."""
+    yield from _with_month(text)
+    yield from _in_figures(digits)
 
 
 def _with_month(text: str) -> Iterator[Part]:
@@ -75,7 +87,11 @@ def _with_month(text: str) -> Iterator[Part]:
 
 
 def _in_figures(digits: str) -> Iterator[Part]:
-    """15/11"""
+    """15/11, 11/1967"""
     for found in _DAY_AND_MONTH.finditer(digits):
         yield "day", int(found[1]), found.end()
         yield "month", int(found[2]), found.end()
+    for found in _MONTH_AND_YEAR.finditer(digits):
+        if int(found[1]) <= 12 and (year := year_of(found[2])):
+            yield "month", int(found[1]), found.end()
+            yield "year", year, found.end()

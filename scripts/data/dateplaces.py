@@ -18,6 +18,8 @@ _FOLDED_MONTHS = ["marco" if name == "março" else name for name in MONTHS]
 _COUNTED = "no lugar|anos?|vezes|mes(?:es)?|reais|dias|parcelas"
 _NUMBER = re.compile(rf"(?<![\d.-])(?:\d{{4}}|\d{{1,2}})(?!\d|[.-]\d| (?:{_COUNTED})\b)")
 _NAMED = re.compile(r"\b(dia|mes|ano)(?: cert[oa]| corret[oa])?(?: (?:e|eh|de|foi))? ?$")
+#: What is denied, or of another number.
+_NOT_OF_IT = re.compile(r"\b(?:nao|nem|cpf|final|digitos?)\W{1,3}(?:(?:e|eh|sao|era)\W{1,3})?(?:o )?$")
 #: Characters before a number in which that word stands.
 _NEAR = 20
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
@@ -57,6 +59,8 @@ def mended(text: str, written: Sequence[Date]) -> Iterator[Date]:
     """These dates with a later number in the place of a day, a month or a year; a word before it says of which."""
     numbers = {}
     for found in _NUMBER.finditer(text):
+        if _NOT_OF_IT.search(text, max(0, found.start() - _NEAR), found.start()):
+            continue
         named = _NAMED.search(text, max(0, found.start() - _NEAR), found.start())
         numbers[int(found[0]), named[1] if named else ""] = None
     for (n, part), (year, month, day) in itertools.product([*numbers][-_LAST:], written[-_LAST_DATES:]):

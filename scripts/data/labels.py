@@ -16,7 +16,7 @@ from scripts.data.identifiers import PHONE
 _NEAR = 40
 #: Nothing but a few words between the two.
 _CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*[^\W\d]+){0,3}[^\w.,;!?|\n]*")
-_CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
+_CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{9}-\d{2}")  # no other number is written so
 _OTHER = (
     r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w+ (?:pr\w+|para|do|no|de)\b|0800|"
     r"protocolo|cnpj|cep\b|sus\b|cns\b|pis\b|avis[ae]\b|cham(?:ou|aram|a) (?:do|no|pelo|nesse)\b"
@@ -27,7 +27,8 @@ _MAYBE = (
 )
 _BESIDE = r"boleto|fatura|casa\b|rua\b|pag(?:uei|ar|o)\b|reais|r\$"
 _NUMBER = re.compile(
-    rf"\b(?:(?P<cpf>cpf|cepeefe|pessoa fisica)|(?P<other>(?:{_OTHER})\.?)|(?P<maybe>{_MAYBE})|(?P<beside>{_BESIDE}))"
+    rf"\b(?:(?P<cpf>cpf|cic\b|cepeefe|pessoa fisica)|(?P<other>(?:{_OTHER})\.?)|(?P<maybe>{_MAYBE})|"
+    rf"(?P<beside>{_BESIDE}))"
 )
 _SAID_AFTER = re.compile(r"\W{1,3}(?:(?:e|eh) )?(?:o )?(?:meu )?cpf\b")
 #: Digits that belong together, however they are parted; the second form is left where words became digits.
@@ -36,7 +37,8 @@ _MONEY = re.compile(r"[\d.]+,\d\d")
 #: The groups before a number that is a part of a longer one: "0 062 " of "0 062 000145877 02 3".
 _BEGUN = re.compile(r"(?<![\d/.-])(?:\d{1,5}[ .-]){1,6}$")
 _BORN = re.compile(
-    r"(?<!recem)(?<!recem[ -])nasc|anivers|\bd\.?n\.?\b|\bvim ao mundo\b|\bme (?:teve|deu|pariu)\b|\bfaco anos\b"
+    r"(?<!recem)(?<!recem[ -])nasc|\bnac(?:im|id|s)|\bnasi[dm]|anivers|"
+    r"\bd\.?n\.?\b|\bvim ao mundo\b|\bme (?:teve|deu|pariu)\b|\bfaco anos\b"
 )
 _WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|para|pra|ate|a partir|com)\b)+"
 #: What happens now, and was not so long ago: "boleto vencido 15/06/1985" is a birth all the same.
@@ -47,12 +49,15 @@ _EVENT = (
 )
 _DATED = re.compile(
     rf"\b(?:(?P<event>{_EVENT})|validade|valid[oa]|expedi\w+|emissao|emitid[oa]|assin(?:ad\w*|ei|amos|atura)|desde|"
-    r"habilitacao|cas(?:ei|ad\w+(?= (?:em|desde|ha|no|dia)\b)|amento)|adesao|fundad\w+|inscri\w+|"
+    r"fiz o (?:plano|contrato)|entrei n[ao]|habilitacao|"
+    r"cas(?:ei|ad\w+(?= (?:em|desde|ha|no|dia)\b)|amento)|adesao|fundad\w+|inscri\w+|"
     r"cadastr(?:ad[oa](?! com\b)|ei)|admissao|admitid\w+|contrat(?:ad\w+|ei)|"
     r"data d[aeo]s? (?!na[sc]|aniv|niver|n\b)\w+)"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.
 GROWN = 15
+#: Years ahead: no bill falls due, and nothing ends, so late.
+AHEAD = 10
 
 
 def number(text: str, start: int, end: int) -> int:
@@ -84,6 +89,8 @@ def meant_as_cpf(text: str, asked: bool) -> Iterator[str]:
             continue
         label = next(_before(_NUMBER, rest, start), None)
         said = "cpf" in rest[:start] or _SAID_AFTER.match(rest, run.end()) or _CPF_FORM.fullmatch(run[0])
+        if said and label and label["beside"]:  # "paguei ontem, 902... é o cpf"
+            label = None
         if label["cpf"] if label else (asked or said) and "/" not in run[0]:
             yield digits
 
@@ -115,6 +122,12 @@ def day(text: str, start: int, end: int, value: tuple[int, int, int], asked: boo
     if other and not (grown and other["event"]) and _CLOSE.fullmatch(text, other.end(), start):
         return 0
     return 3 if asked else 2 if grown else 1
+
+
+def part(text: str, end: int, asked: bool) -> bool:
+    """Whether a day and month, or a month and year, that end there may be half of a birth date."""
+    born, other = (next(_before(pattern, text, end), None) for pattern in (_BORN, _DATED))
+    return bool(born and (not other or born.start() > other.start())) or (asked and not other)
 
 
 def _before(pattern: re.Pattern, text: str, start: int) -> Iterator[re.Match]:

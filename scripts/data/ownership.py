@@ -31,9 +31,9 @@ _MINE = (
     "convenio|documento|numero|nome|identificacao|cobertura|consulta|mensalidade|situacao|conta|matricula|registro"
 )
 _NOT_A_NAME = (
-    r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|contrato|carteirinha|cadastro|cpf|unimed|natal|"
-    r"mim|contato|acesso|saude|consulta|beneficiari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
-    r"certo|problema|trabalho|servico|rh|posto|hospital|banco|"
+    r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|co[nt]+rat\w+|carteirinha|cadastro|cpf|"
+    r"unimed|natal|mim|contato|acesso|saude|consulta|bene\w{2,4}ari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
+    r"certo|problema|trabalho|servico|rh|posto|hospital|banco|cabeca|cor|memoria|pra|para|"
     r"verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
     r"janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|jan|fev|mar|abr|mai|"
     r"jun|jul|ago|set|out|nov|dez)\b"
@@ -45,6 +45,12 @@ _OFFICE = (
     r"contador\w*|investigador\w*|assistente social|engenheir[oa]|do rh|da ti|do ti|da unimed|do suporte|da equipe|"
     r"do departamento|do setor|da auditoria|da anvisa|da ans|da policia"
 )
+#: What people do who only brought the user here: "meu filho instalou isso", "minha nora disse que aqui consigo".
+_HELPED = (
+    r"(?! (?:que )?(?:me )?(?:instal\w+|baixou|ensin\w+|indic\w+|recomend\w+|explic\w+|mostr\w+|configurou)\b"
+    r"| (?:me )?(?:disse|falou|contou|avisou) que (?:aqui|por aqui|da|dava|voces|vcs|vc|eu (?:consig|pod|tenh|precis))"
+    r"\w*)"
+)
 
 OWN = re.compile(
     rf"\b(?:meus?|minhas?)\s+(?:(?:proprio|propria|novo|nova|numero|n|de|do|data|segundo)\s+)*(?:{_MINE})\b"
@@ -54,11 +60,12 @@ OWN = re.compile(
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
     r"|\b(?:ve|ver|veja|vejam|olh[ae]|consult[ae]|quero|agora|entao|e) o meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])"
     r"|\bquer dizer,? o meu\b|(?<!nem )(?<!nem [oa] )(?<!nao )(?<!nao [oa] )(?<!eu [oa] )\btitular sou eu\b(?! nao\b)"
-    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b"
+    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b|\bo plano (?:e|esta|ta|fica) (?:no|em) meu\b"
     r"|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
-    r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
+    r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?(?! (?!n[ao]\b|d[aeo]\b|em\b)[a-z]+ )|"
+    r"pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     r"|, ?(?:espos[oa]|marido|dependente)\b(?! (?:e|d[oae])\b)"
     rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
     r"|\b(?:das?|de|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b"
@@ -69,14 +76,16 @@ OTHERS = re.compile(
     rf"|\b(?:exames?|atestados?|consultas marcadas) d[ao]s? (?!{_NOT_A_NAME}|meus?\b|minhas?\b)\w+"
     rf"|\b(?:e|eh|sao|pr[ao]|para) (?:d?[ao] )?(?:uma? )?(?:{_PROFESSIONS})\b|\bd?e ?uma? (?:{_PROFESSIONS})\b"
     rf"|\b(?:o|a) (?:{_PROFESSIONS}) (?:tem|nasceu|esta com|possui)\b"
-    r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem|lhe)\b"
+    r"|\b(?:consult|verific|procur|busc|pux|olh|chec)\w*(?:,? por favor,?| pra mim| ai)? [oa] "
+    r"(?:funcionari|colaborador|empregad|pacient|client)\w*"
+    r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem)\b|\blhe pertenc\w+"
     r"|\b(?:de|para|pra|procur\w+|consult\w+|busqu\w+|busca\w*|com) alguem\b"
     r"|\b(?:nasceu|nasceram|nascera|falecid[oa]|faleceu)\b"
     rf"|\b(?:cpfs?|nascimento|dados) d[aeo]s? (?!{_NOT_A_NAME})\w+"
     rf"|\b(?:cadastro|ficha|prontuario|carteirinha|contrato|aniversario) d[ao]s? (?!{_NOT_A_NAME})\w+"
     r"|\b(?:seu|sua|teu|tua) (?:cpf|data de nascimento|nascimento)\b|\boutros? cpfs?\b|\bpr[oe]ximos? cpfs?\b"
     r"|\b(?:sou|aqui e|fala|falo como|como|atuo como|trabalho como|na qualidade de|em nome d\w+)\s+"
-    rf"(?:[oa]|um|uma)?\s*(?:\w+\s+)?(?:{_OFFICE})"
+    rf"(?:[oa]|um|uma)?\s*(?:(?!client|usuari|segurad|benefici)\w+\s+)?(?:{_OFFICE})"
     r"|\bmodo (?:\w+ )?(?:admin\w*|debug|desenvolvedor|manutencao|teste|deus|root|dan)\b"
     r"|(?:^|[\n|#\[<>])[ \t]*(?:system|sistema|assistant|assistente|tool|developer)\s*[:\]>]"
     r"|\bcpf (?:alvo|vitima)\b|\b(?:alvo|vitima)\b"
@@ -101,7 +110,17 @@ VOCATIVE = re.compile(
     r"(?= (?:ve|veja|pode|poderia|consegue|sabe|me|olh[ae]|confer[ea]|consult[ae]|checa|verific[ae]|faz)\b)"
     r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta),? "
     r"(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
-    rf"(?= ?[.!](?! *(?:o )?(?:cpf|nasc|\d))| ?[,;]? *(?:{_FIRST_PERSON})\b)"
+    rf"(?= ?[.!](?! *(?:o )?(?:cpf|nasc|\d))| ?[,;]? *(?:{_FIRST_PERSON})\b|\s*(?:\||$))"
+    r"|(?:^|\|\n)(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
+    rf"(?=, *(?:{_FIRST_PERSON})\b)"
+    r"|(?:^|[\n|,.!;] *)o (?:minha (?:filha|amiga|irma|patroa|senhora)|moca)(?=,|\n)"
+    r"|\b(?:carteir\w+|fatura|mensalidade|guia|senha|autorizacao)\b[^|.!?]{0,30}\bdela\b"
+    r"|\b(?:pra|para|com|pel[oa]|a) (?:outr[oa]|um|uma|[ao]) (?:moc[oa]|rapaz|menin[oa])\b(?=[^|\n]*(?:\||\n|$))"
+)
+#: Who joins or leaves the user's own plan: whose data is given in a later turn, none of this says.
+MENTIONED = re.compile(
+    rf"\b(?:inclu|adicion|coloc|tir|exclu|remov)\w* (?:(?:{_WHOSE}) )*(?:\w+ )?(?:{_PEOPLE})\b(?: como dependente)?"
+    rf"|\b(?:meu|minha) (?:{_PEOPLE}) ja aparece como (?:meu|minha) dependente"
 )
 #: To the end of a sentence; a dot between digits ends none.
 _SENTENCE = r"(?:[^.!?\n|]|\.(?=[\d.])|(?<=\.)\.(?![\d.]))*"
@@ -119,7 +138,8 @@ RELAYED = re.compile(
 )
 QUOTED = re.compile(
     r"\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
-    r"(?<!\[)mensagem|(?<=\[)mensagem(?! de (?:voz|audio)\b))\b"
+    r"(?<!\[)(?<!mandei )(?<!enviei )(?<!deixei )mensagem(?! (?:dizendo|avisando|informando|falando)\b)|"
+    r"(?<=\[)mensagem(?! de (?:voz|audio)\b))\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
@@ -142,7 +162,7 @@ _LINKS = (
     r"\b(?:e|eh|esse|esses|este|estes|esta|essa|isso|que|sao|pertence|pertencem|o|a|cpf|numero|nascimento|data)\b)*"
 )
 #: Where somebody may be named with a slip of the finger: the word is compared with RELATIVES.
-POSSESSED = re.compile(r"\b(?:minhas?|meus?|noss[oa]s?|outr[oa]s?|uma?) ([a-z]{4,14})\b")
+POSSESSED = re.compile(rf"\b(?:minhas?|meus?|noss[oa]s?|outr[oa]s?|uma?) ([a-z]{{4,14}})\b{_HELPED}")
 RELATIVES = (
     "filha", "filho", "bebe", "esposa", "esposo", "marido", "mulher", "companheira", "companheiro", "namorada",
     "namorado", "noiva", "noivo", "irma", "irmao", "prima", "primo", "sobrinha", "sobrinho", "sogra", "sogro",

@@ -15,11 +15,12 @@ from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
 from scripts.data import birthparts, dateplaces, labels, names, numerals, userturns
-from scripts.data.birthdates import compact_date, dates
-from scripts.data.findings import Known
+from scripts.data.birthdates import compact_date, dates, impossible_date
+from scripts.data.findings import Finding, Known
 from scripts.data.ownership import (
     AFTER,
     CORRECTION,
+    MENTIONED,
     OTHERS,
     OWN,
     POSSESSED,
@@ -67,11 +68,18 @@ class Statements:
         others |= {found.end() for found in POSSESSED.finditer(self.text) if _relative(found[1])}
         others -= {found.end() for found in VOCATIVE.finditer(self.digits)}
         self.marks = sorted([(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others])
+        mentioned = [found.span() for found in MENTIONED.finditer(self.text)]
+        self.mentioned = {at for at in others if any(start < at <= end for start, end in mentioned)}
 
     @cached_property
     def undated(self) -> str:
         """All that the user said, in digits, with the dates crossed out."""
         return labels.undated(self.digits)
+
+    @cached_property
+    def _rest(self) -> str:
+        """The same with the CPFs crossed out, as far as they are written like one."""
+        return _crossed(self.text, self._in_groups())
 
     def cpfs(self) -> list[str]:
         """The CPFs that a call may have: the user's own, in groups or spelled out, else any 11 digits."""
@@ -81,9 +89,18 @@ class Statements:
         """The birth dates that a call may have: those written, and those that a later correction makes of them."""
         written, corrected = self._own_dates
         late = {each.value for each in self._written if CORRECTION.search(self.text, each.end)}
-        mended = dateplaces.mended(self.text, [] if corrected else [each for each in written if each in late])
-        real = [day for value in dict.fromkeys([*written, *mended]) if (day := _day(*value))]
+        mended = dateplaces.mended(self._rest, [] if corrected else [each for each in written if each in late])
+        real = [day for value in dict.fromkeys([*written, *mended, *self._retried]) if (day := _day(*value))]
         return [day for day in real if not self._not_own_birth(day)]
+
+    @cached_property
+    def _retried(self) -> list[tuple[int, int, int]]:
+        """What the next turn makes of the date, where all that was given can't be: "31/05/2065" … "é 1965"."""
+        given = self._written or self._ahead
+        if not given or any((day := _day(*each.value)) and day <= date.today() for each in given):
+            return []
+        turn = next((turn for turn in self.turns if turn.offset > given[-1].end), None)
+        return [*dateplaces.mended(turn.text, [given[-1].value])] if turn else []
 
     @cached_property
     def _own_cpfs(self) -> list[str]:
@@ -108,18 +125,17 @@ class Statements:
         if refusal != "cpf_not_stated":
             return refusal
         length = len(value) if self.wrong_cpf(value) else self._length_meant()
-        return refusal if length == 11 else "cpf_too_short" if length < 11 else "cpf_too_long"
+        if length != 11:
+            return "cpf_too_short" if length < 11 else "cpf_too_long"
+        return "cpf_of_somebody_else" if self._others_cpfs else refusal
 
     def birth_refusal(self, value: object) -> str:
-        """The same of a birth date as AAAAMMDD. Whoever wrote no date but one that no calendar has, meant that one."""
+        """The same of a birth date as AAAAMMDD. Whoever wrote half of one, or one that can't be, meant that."""
         try:
             refusal = self.own_birth(day_of(value))
         except ValueError:
             refusal = "birth_date_does_not_exist" if self.wrong_birth(value) else "birth_date_not_stated"
-        if refusal != "birth_date_not_stated":
-            return refusal
-        written = [each.value for each in self._written]
-        return refusal if not written or any(_day(*each) for each in written) else "birth_date_does_not_exist"
+        return self._birth_meant() or refusal if refusal == "birth_date_not_stated" else refusal
 
     def wrong_cpf(self, value: object) -> bool:
         """Whether the user wrote a number of another length than a CPF's, which is this one and no date."""
@@ -141,12 +157,22 @@ class Statements:
         Empty where it is not sure: somebody else's data, only supposed, a date that nobody called a birth, a number of
         another kind.
         """
-        if not self.turns or any(not own for _, own in self.marks) or self._quoted(len(self.text)):
+        if not self.turns or not all(self._claims(len(self.text))) or self._quoted(len(self.text)):
             return ""
         last = self.turns[-1]
-        if any(each.grade > 1 and not self._quoted(each.start) for each in self._written):
+        if any(each.grade > 1 and not self._quoted(each.start) for each in self._written) or self._birth_meant():
             return "birth"
         return "cpf" if any(labels.meant_as_cpf(last.digits, "CPF" in last.asked)) else ""
+
+    def gives_others_cpf(self) -> bool:
+        """Whether the last turn gives somebody else's CPF, where the user gave none of their own."""
+        return any(each.start >= self.turns[-1].offset for each in self._others_cpfs)
+
+    @cached_property
+    def _others_cpfs(self) -> list[Said]:
+        """Numbers that are meant as somebody else's CPF, where none is the user's own."""
+        found = [] if self._own_cpfs else [each for each in self._numbers() if each.grade > 1]
+        return [each for each in found if self._others(each.start, each.end) and not self._quoted(each.start)]
 
     def own_cpf(self, cpf: str) -> str:
         """Why this CPF (11 digits) can't be taken as the user's own; empty where it can."""
@@ -178,6 +204,8 @@ class Statements:
         places = [place for place in dateplaces.places(self.text, self.digits, birth) if self._grade(*place, value)]
         places += [(each.start, each.end) for each in self._written if each.value == value]
         places = places or list(dateplaces.corrected(self.text, birth))
+        if not places and value in self._retried:
+            places = [(each.start, each.end) for each in self._written or self._ahead]
         if not places:
             return "birth_date_not_stated"
         if birth > date.today():
@@ -197,6 +225,30 @@ class Statements:
             return 11
         numbers = (each for turn in self.turns for each in labels.meant_as_cpf(turn.digits, "CPF" in turn.asked))
         return min(map(len, numbers), key=lambda length: abs(length - 11), default=11)
+
+    def _birth_meant(self) -> str:
+        """What is wrong with all that the user gave for a birth date; empty where something can be one, or none is."""
+        if self._written:
+            return "" if any(_day(*each.value) for each in self._written) else "birth_date_does_not_exist"
+        if self._ahead:
+            return "birth_date_in_the_future"
+        parts = ((end, turn.asked) for turn in self.turns for end in birthparts.begun(turn))
+        own = (
+            labels.part(self.text, end, "nascimento" in asked) and not self._others(end - 1, end)
+            for end, asked in parts
+        )
+        return "birth_date_incomplete" if any(own) else ""
+
+    @cached_property
+    def _ahead(self) -> list[Said]:
+        """Dates to come that are given as births: so it is said, or nothing else lies so far ahead."""
+        found, today = [], date.today()
+        for each in self._dates:
+            day, grade = _day(*each.value), self._grade(each.start, each.end, each.value)
+            far = grade and each.value[0] > today.year + labels.AHEAD
+            if day and day > today and (grade > 2 or far) and not self._others(each.start, each.end):
+                found.append(Said(each.start, each.end, each.value, grade))
+        return found
 
     def _numbers(self) -> list[Said]:
         """The last numbers that may be CPFs: what is written as one, and any 11 digits in the rest of the text."""
@@ -220,18 +272,21 @@ class Statements:
         return Said(start, end, labels.plain(self.digits[start:end]), 3 if answers else grade)
 
     @cached_property
+    def _dates(self) -> list[Finding]:
+        """Whatever is written as a date, of what else it may be too; none in a CPF."""
+        return list(dates(self._rest, Known(asked_birth=True)))
+
+    @cached_property
     def _written(self) -> list[Said]:
         """The last dates that may be births, whether the calendar has them or not; else one that is said in parts."""
-        known = Known(asked_birth=True)
-        rest = _crossed(self.text, self._in_groups())
-        found = [(e.start, e.end, e.value) for e in dates(rest, known) if e.kind == "birth date"]
-        found += [
-            (*each.span(), value)
-            for each in _COMPACT.finditer(self.text)
-            if (value := compact_date(each[0])) and not labels.begins_cpf(self.text, each.start())
-        ]
+        found = [(e.start, e.end, e.value) for e in self._dates if e.kind == "birth date"]
+        compact = [each for each in _COMPACT.finditer(self.text) if not labels.begins_cpf(self.text, each.start())]
+        found += [(*each.span(), value) for each in compact if (value := compact_date(each[0]))]
         graded = [Said(*span, value, self._grade(*span, value)) for *span, value in sorted(found)]
-        graded = [each for each in graded if each.grade]
+        wrong = [(*each.span(), value) for each in compact if (value := impossible_date(each[0]))]
+        wrong = [Said(*span, value, self._grade(*span, value)) for *span, value in wrong]
+        graded += [each for each in wrong if each.grade > 2]  # of six or eight digits only what is said to be a birth
+        graded = sorted((each for each in graded if each.grade), key=lambda each: each.start)
         if graded or not (parts := birthparts.joined(self.turns)):
             return graded[-_LAST_DATES:]
         ends, value = parts
@@ -273,12 +328,16 @@ class Statements:
 
     def _others(self, start: int, end: int) -> bool:
         """Whether what stands here is said of somebody else: the nearest phrase before decides, or one right after."""
-        before = [own for at, own in self.marks if at <= start]
-        if before and not before[-1]:
+        if not self._claims(start)[-1]:
             return True
         # Digits that were words end with them.
         word_end = _REST_OF_WORDS.match(self.text, end).end() if self.text[end - 1 : end].isalpha() else end
         return bool(AFTER.match(self.text, word_end) or self._quoted(start))
+
+    def _claims(self, start: int) -> list[bool]:
+        """Whose data comes next, by each phrase before a place; the user's own to begin with."""
+        turn = self.text.rfind("|", 0, start)
+        return [True] + [own for at, own in self.marks if at <= start and not (at < turn and at in self.mentioned)]
 
     def _quoted(self, start: int) -> bool:
         """Whether somebody else's words are being repeated here, or it is denied or only supposed."""

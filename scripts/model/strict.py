@@ -36,15 +36,10 @@ from scripts.model.toolcall import OPEN, canonical, escaped, message_of, strict_
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
-#: By an argument's mark: the values, as the tool takes them, that the user stated; why one can't be taken, or "";
-#: whether one is what the user wrote, and no such thing can be.
+#: By an argument's mark: the values, as the tool takes them, that the user stated; why one can't be taken, or "".
 STATED = {
-    "cpf": (Statements.cpfs, Statements.cpf_refusal, Statements.wrong_cpf),
-    "birth": (
-        lambda said: [f"{day:%Y%m%d}" for day in said.births()],
-        Statements.birth_refusal,
-        Statements.wrong_birth,
-    ),
+    "cpf": (Statements.cpfs, Statements.cpf_refusal),
+    "birth": (lambda said: [f"{day:%Y%m%d}" for day in said.births()], Statements.birth_refusal),
 }
 #: Where it is decided what the user stated.
 RULES = (statements, userturns, ownership, labels, birthdates, birthparts, dateplaces)
@@ -67,7 +62,8 @@ class Judge:
     def due(self, messages: Sequence[dict]) -> bool:
         """Whether a tool should hear the user's last turn: it completes what the tool takes, or gives a part of it.
 
-        What can't be, where something else stands for it already, makes none due.
+        What can't be, where something else stands for it already, makes none due. Somebody else's CPF does where the
+        user gave none of their own: it is refused, and why is what the model answers.
         """
         kinds = {kind for stated in self.stated.values() for kind in stated.values()}
         if not kinds or not messages or messages[-1].get("role") != "user":
@@ -82,7 +78,7 @@ class Judge:
             if any(STATED[kind][0](said) != STATED[kind][0](earlier) for kind in unsaid):
                 return True
         given = last.given()
-        return given in kinds and (given in new or given not in known)
+        return (given in kinds and (given in new or given not in known)) or ("cpf" in kinds and said.gives_others_cpf())
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
         """Whether a generated answer to these messages may be issued; a call that can't be read may not."""
@@ -117,6 +113,8 @@ class Judge:
         asked = {name: kind for name, kind in stated.items() if name in arguments or not valid}
         reasons = {name: STATED[kind][1](said, arguments.get(name)) for name, kind in asked.items()}
         found = {name: reason for name, reason in reasons.items() if reason}
+        # What a draft got wrong though the user gave it is not asked for again.
+        found = {name: reason for name, reason in found.items() if not STATED[stated[name]][0](said)} or found
         # What was given and can't be taken is said first; what is missing is asked for afterwards.
         wrong = {name: reason for name, reason in found.items() if reason not in MISSING}
         return wrong or found or ({} if valid else {"error": "invalid_arguments"})
@@ -134,8 +132,6 @@ class Judge:
             return []
         function, said, made = calls[0], Statements(messages), []
         drafted = strict_json(function["arguments"])
-        if any(STATED[kind][2](said, drafted.get(name)) for name, kind in stated.items()):
-            return []  # what the user gave can't be, and nothing else stands for it
         values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
             arguments = drafted | dict(zip(stated, chosen, strict=True))
