@@ -13,7 +13,11 @@ _THIS_YEAR = date.today().year
 #: No year that anybody writes lies after it; one ahead is a year all the same, to be told that it is.
 _LAST_YEAR = 2100
 _BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
-_OF_A_BILL = re.compile(r"venc|pag|boleto|fatura|consultas? (?:d[aeo]|com|n[ao]|em|marcad)|exame", re.IGNORECASE)
+_OF_A_BILL = re.compile(
+    r"venc|pag|boleto|fatura|consultas? (?:d[aeo]|com|n[ao]|em|marcad)|(?:minha|uma|a) consulta\s|exame", re.IGNORECASE
+)
+#: A line that ends so belongs to the next one.
+_HEADING = re.compile(r"(?:venc\w*|pag\w*|boleto|fatura|consulta|exame):?\s*\n\s*$", re.IGNORECASE)
 _DATE = re.compile(
     r"(?<![\d./-])(?:(\d{1,2})(?:o(?=/))?( ?[/.\-\s] ?)(\d{1,2})\2(\d{4}|\d{2})|(\d{4})([-/.])(\d{2})\6(\d{2}))"
     r"(?!\d|[./-]\d)"
@@ -24,12 +28,13 @@ _PARTS = re.compile(
 _DO = re.compile(r"(?<!\d)(\d{1,2})(?:\s+d[eo]\s+|[/.-])(\d{1,2})\s+d[eo]\s+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
 #: Characters before a month's name in which its day stands.
 _NEAR = 60
-_DAY = r"(\d{1,2}|primeiro|(?:vinte|trinta)(?: e \w+)?|[^\W\d_]{2,10})"
+_DAY = r"(\d{1,2}|primeiro|(?:vinte|[^\W\d_]+enta|trinta)(?: e \w+)?|[^\W\d_]{2,10})"
 _BEFORE_MONTH = re.compile(
     rf"(?:^|(?<=\W)){_DAY}\s*(?:[º°ª]|(?<=\d)[oa]\b)?\s*(?:\bdias?\b\s*)?"
     r"(?:\b(?:d[eo]|do m[eê]s de)\b|[/.-])?\s*$",
     re.IGNORECASE,
 )
+_SPELLED = re.compile(rf"\b(?:{'|'.join(numerals.UNITS)}|meia)\s+$", re.IGNORECASE)
 _YEAR = re.compile(
     r"\s*(?:,?\s*(?:\bdo ano de\b|\bde\b|\bdo\b)|[/.,-])?\s*(\d{4}|\d{2}(?!\d)"
     r"|(?:mil|dois mil|[^\W\d_]+)(?: e? ?[^\W\d_]+){0,7})",
@@ -89,7 +94,10 @@ def _with_month(text: str, known: Known) -> Iterator[Finding]:
 def before_month(text: str, month: int) -> re.Match | None:
     """What stands right before the month's name that begins there and may be a day; the day is its first group."""
     low = max(0, month - _NEAR)  # a text of nothing but months must not take its length's square
-    return _BEFORE_MONTH.search(text, low, month)
+    found = _BEFORE_MONTH.search(text, low, month)
+    apart = found and "/" in found[0] and not found[1].isdecimal()
+    spelled = apart and _SPELLED.search(text, low, found.start(1))
+    return None if spelled else found  # "... três sete / dezembro" is the end of a number
 
 
 def spoken_day(found: re.Match) -> int:
@@ -105,6 +113,8 @@ def _spoken(text: str, known: Known) -> Iterator[Finding]:
     """quinze do seis de oitenta e cinco; 15 do 6 de oitenta e cinco"""
     spoken = list(numerals.numbers(text))
     for day, month, year in zip(spoken, spoken[1:], spoken[2:], strict=False):
+        if text[month.start : month.end].lower() == "dez" and not text[: month.start].lower().endswith("do "):
+            continue  # December, not ten
         gaps = text[day.end : month.start], text[month.end : year.start]
         joined = all(re.fullmatch(r"\s*(?:d[eo]|/|barra)\s*", gap, re.IGNORECASE) for gap in gaps)
         short = all(len(part.digits) <= 4 for part in (day, month, year))
@@ -143,8 +153,10 @@ def is_birth(text: str, span: tuple[int, int], value: Date, known: Known) -> boo
 
 def born_here(text: str, span: tuple[int, int], known: Known) -> bool:
     before, after = text[max(0, span[0] - 40) : span[0]], text[span[1] : span[1] + 25]
-    line = before.rpartition("\n")[2] + " " + after.partition("\n")[0]
-    return bool(_BIRTH_WORD.search(before + " " + after)) or (known.asked_birth and not _OF_A_BILL.search(line))
+    line = re.split(r"[\n?!]", before)[-1] + " " + re.split(r"[\n?!]", after)[0]
+    return bool(_BIRTH_WORD.search(before + " " + after)) or (
+        known.asked_birth and not _OF_A_BILL.search(line) and not _HEADING.search(before)
+    )
 
 
 def _born(text: str, match: re.Match, known: Known, value: Date) -> bool:

@@ -19,9 +19,26 @@ _COUNTED = "no lugar|anos?|vezes|mes(?:es)?|reais|dias|parcelas"
 _NUMBER = re.compile(rf"(?<![\d.-])(?:\d{{4}}|\d{{1,2}})(?!\d|[.-]\d| (?:{_COUNTED})\b)")
 _NAMED = re.compile(r"\b(dia|mes|ano)(?: cert[oa]| corret[oa])?(?: (?:e|eh|de|foi))? ?$")
 #: What is denied, or of another number.
-_NOT_OF_IT = re.compile(r"\b(?:nao|nem|cpf|final|digitos?)\W{1,3}(?:(?:e|eh|sao|era)\W{1,3})?(?:o )?$")
-#: Characters before a number in which that word stands.
-_NEAR = 20
+_NOT_OF_IT = re.compile(
+    r"\b(?:(?:nao|nem)(?: (?:e|eh|era))? (?:o )?|(?:cpf|final|digitos?)\W{1,3}(?:(?:e|eh|sao|era)\W{1,3})?)$"
+)
+#: A turn that gives one part of a date and no other number: "kkkk é 1965", "desculpa, dia 28".
+_RETRY = re.compile(
+    r"\W*(?:(?:k+|rs+|ops|opa|ah|eita|vixe|desculpa|perdao|errei|verdade|digo|quis dizer|e|eh|o|ano|dia|mes|certo|"
+    r"correto|foi|nasci|em|d[eo]|no|sim|mil)\W+)*(?P<n>\d{4}|\d{1,2})(?![\d/-]| d[eo] )\D*"
+)
+#: Characters before a number in which that word stands; in which a correction does.
+_NEAR, _FAR = 20, 60
+#: Right before a number: it stands in the place of a part that is named, or of the year.
+_RIGHT = re.compile(
+    r"(?:\bo (?P<named>dia|mes|ano)(?: cert[oa]| corret[oa])?,? (?:e|eh|seria)"
+    r"|\b(?:mud[ae]|troc[ao]|troque|corrij\w|coloc[ae]) o (?P<put>dia|mes|ano) (?:pra|para|por|pro)"
+    r"|\b(?:err\w+|minto|confund\w+|a?trapalh\w+|engan\w+|vixe|ops|n(?:ao)? n(?:ao)?|n(?:ao)? (?:e|eh) ess[ea]|"
+    r"corrig\w+|corrij\w+|quer dizer|digo|foi mal|desculp\w+|perdao|troquei|alias|na verdade|o cert[oa]|o corret[oa])"
+    r"(?P<then>(?:\W+(?:e|eh|foi|nasci|em|d[eo]|n[oa]|o|a|ano|dia|mes|seria|cert[oa]|coloca|bota|so|sou|que|ta|errad[oa])\b)*))"
+    r"\W{1,3}$"
+)
+_MORE = re.compile(r"[/.-]?\d|\s*[/-]|\s+d[eo]\s+\w")
 _WHOLE = re.compile(rf"{_START}\d{{1,2}}[oa]?{_LINK}(?:\d{{1,2}}|[a-z]{{3,12}}){_LINK}(?:\d{{4}}|\d{{2}})(?!\d)")
 #: What would make another number of a number in words: "dois" of "dois mil e onze", "oitenta" of "oitenta e cinco".
 _NO_MORE = rf"(?! mil\b| e (?:{'|'.join(UNITS[1:])})\b)"
@@ -70,6 +87,29 @@ def mended(text: str, written: Sequence[Date]) -> Iterator[Date]:
             yield year, month, n
         if n <= 12 and part == "mes":
             yield year, n, day
+
+
+def retried(text: str, wrong: Date) -> Iterator[Date]:
+    """What a short turn makes of a date that can't be, which was asked for again."""
+    if answer := _RETRY.fullmatch(text):
+        yield from mended(text[: answer.end("n")], [wrong])
+
+
+def put_right(text: str, start: int, date_given: Date) -> Iterator[Date]:
+    """What is surely made of a date before `start`: "o ano é 1986", "errei, nasci dia 9", "minto, 2014"."""
+    year, month, day = date_given
+    for found in _NUMBER.finditer(text, start):
+        right = _RIGHT.search(text, max(start, found.start() - _FAR), found.start())
+        if not right or _MORE.match(text, found.end()):
+            continue
+        number, words = int(found[0]), (right["named"] or right["put"] or right["then"]).split()
+        part = next((word for word in reversed(words) if word in ("dia", "mes", "ano")), "")
+        if 1900 <= number <= date.today().year and part in ("ano", ""):
+            yield number, month, day
+        elif part == "mes" and number <= 12:
+            yield year, number, day
+        elif part == "dia" and number <= 31:
+            yield year, month, number
 
 
 def _put_right(text: str, start: int, part: str, birth: date) -> bool:

@@ -16,7 +16,8 @@ from scripts.data.identifiers import PHONE
 _NEAR = 40
 #: Nothing but a few words between the two.
 _CLOSE = re.compile(r"(?:[^\w.,;!?|\n]*[^\W\d]+){0,3}[^\w.,;!?|\n]*")
-_CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{9}-\d{2}")  # no other number is written so
+_CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")  # no other number is written so
+_LIKE_CPF = re.compile(r"\d{9}-\d{2}")  # few others are
 _OTHER = (
     r"tel(?:efones?)?\b|fone|cel(?:ular)?\b|whats|zap\b|contato\b|lig\w+ (?:pr\w+|para|do|no|de)\b|0800|"
     r"protocolo|cnpj|cep\b|sus\b|cns\b|pis\b|avis[ae]\b|cham(?:ou|aram|a) (?:do|no|pelo|nesse)\b"
@@ -37,10 +38,11 @@ _MONEY = re.compile(r"[\d.]+,\d\d")
 #: The groups before a number that is a part of a longer one: "0 062 " of "0 062 000145877 02 3".
 _BEGUN = re.compile(r"(?<![\d/.-])(?:\d{1,5}[ .-]){1,6}$")
 _BORN = re.compile(
-    r"(?<!recem)(?<!recem[ -])nasc|\bnac(?:im|id|s)|\bnasi[dm]|anivers|"
+    r"(?<!recem)(?<!recem[ -])nasc(?!\w* previst)|\bnac(?:im|id|s)|\bnasi[dm]|\bn[a-z]{0,3}c[a-z]{0,2}mento\b"
+    r"(?! previst)|\bna[dsx]c?i\b|anivers(?!\w* d[aeo] (?:contrato|plano|empresa))|"
     r"\bd\.?n\.?\b|\bvim ao mundo\b|\bme (?:teve|deu|pariu)\b|\bfaco anos\b"
 )
-_WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|para|pra|ate|a partir|com)\b)+"
+_WHEN = r"(?: \w+)?(?: (?:de|do|em|no|dia|(?:para|pra)(?! mim)|ate|a partir|com)\b)+"
 #: What happens now, and was not so long ago: "boleto vencido 15/06/1985" is a birth all the same.
 _EVENT = (
     r"venc\b\.|venc\w*|protocolo|abert[oa]|abri\b|abriu|pag(?:uei|ou|o|ar|amos)|lig(?:uei|ou|aram)|golpe|"
@@ -49,10 +51,15 @@ _EVENT = (
 )
 _DATED = re.compile(
     rf"\b(?:(?P<event>{_EVENT})|validade|valid[oa]|expedi\w+|emissao|emitid[oa]|assin(?:ad\w*|ei|amos|atura)|desde|"
-    r"fiz o (?:plano|contrato)|entrei n[ao]|habilitacao|"
+    r"fiz o (?:plano|contrato)|entrei no plano|entrei na unimed|habilitacao|"
     r"cas(?:ei|ad\w+(?= (?:em|desde|ha|no|dia)\b)|amento)|adesao|fundad\w+|inscri\w+|"
     r"cadastr(?:ad[oa](?! com\b)|ei)|admissao|admitid\w+|contrat(?:ad\w+|ei)|"
-    r"data d[aeo]s? (?!na[sc]|aniv|niver|n\b)\w+)"
+    r"data d[aeo]s? (?!na|n[a-z]{0,3}c[a-z]{0,2}m|aniv|niver|n\b)\w+)"
+)
+#: What else is dated or counted in a turn that answers a question for a birth.
+_ELSE = re.compile(
+    r"\b(?:boleto|fatura|mensalidade|parcela|venc|pag|consulta|exame|cirurgia|viag|viaj|rua|sala|casa|apto?|abre|atend|"
+    r"vigencia|contrat|reajuste|protocolo)"
 )
 #: Years ago: a date that old is a birth, whatever is said with it.
 GROWN = 15
@@ -76,7 +83,7 @@ def number(text: str, start: int, end: int) -> int:
     if begun and len(plain(text[first:start])) % 11:
         return 0 if label else 1
     if not label or not _CLOSE.fullmatch(text, label.end(), first):
-        return 2
+        return 3 if _LIKE_CPF.fullmatch(text, start, end) else 2
     return 0 if label["other"] else 1
 
 
@@ -127,7 +134,8 @@ def day(text: str, start: int, end: int, value: tuple[int, int, int], asked: boo
 def part(text: str, end: int, asked: bool) -> bool:
     """Whether a day and month, or a month and year, that end there may be half of a birth date."""
     born, other = (next(_before(pattern, text, end), None) for pattern in (_BORN, _DATED))
-    return bool(born and (not other or born.start() > other.start())) or (asked and not other)
+    turn = text[text.rfind("|", 0, end) + 1 : end]
+    return bool(born and (not other or born.start() > other.start())) or (asked and not _ELSE.search(turn))
 
 
 def _before(pattern: re.Pattern, text: str, start: int) -> Iterator[re.Match]:

@@ -31,7 +31,8 @@ _MINE = (
     "convenio|documento|numero|nome|identificacao|cobertura|consulta|mensalidade|situacao|conta|matricula|registro"
 )
 _NOT_A_NAME = (
-    r"(?:d[aeo] )?(?:pess\w+|nascimento|titular|numero|num|n|no|plano|co[nt]+rat\w+|carteirinha|cadastro|cpf|"
+    r"(?:d[aeo] )?(?:pess\w+|nascimento|ti\w{1,2}ular|n\w{0,3}m\w{0,2}r?o|num|n|no|plano|co[nt]{1,3}rat(?:o|ante)s?|"
+    r"carteirinha|cadastro|cpf|"
     r"unimed|natal|mim|contato|acesso|saude|consulta|bene\w{2,4}ari[oa]|segurad[oa]|conta|pessoais|pessoal|dia|mes|ano|novo|nova|"
     r"certo|problema|trabalho|servico|rh|posto|hospital|banco|cabeca|cor|memoria|pra|para|"
     r"verdade|fato|cima|baixo|antes|agora|uma vez|vez|receita|gente|\d|"
@@ -60,14 +61,14 @@ OWN = re.compile(
     r"|\b(?:errei|corrigindo|correcao|digitei errado|me enganei|me confundi)\b"
     r"|\b(?:ve|ver|veja|vejam|olh[ae]|consult[ae]|quero|agora|entao|e) o meu(?: (?:mesmo|proprio|aqui))?(?= *[:,;\d-])"
     r"|\bquer dizer,? o meu\b|(?<!nem )(?<!nem [oa] )(?<!nao )(?<!nao [oa] )(?<!eu [oa] )\btitular sou eu\b(?! nao\b)"
-    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b|\bo plano (?:e|esta|ta|fica) (?:no|em) meu\b"
+    r"|\bo (?:certo|correto) (?:e|eh)\b|(?<!nao )\bsou [oa] titular\b|\bo plano (?:e|esta|ta|fica) (?:no|em) "
+    r"meu(?= nome\b| *[.,;!\n|])"
     r"|(?:^|[\n|,.;:!?]|\baqui)\s*sou eu\b(?! qu?e?\b)"
 )
 OTHERS = re.compile(
-    r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?(?! (?!n[ao]\b|d[aeo]\b|em\b)[a-z]+ )|"
-    r"pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
+    r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     r"|, ?(?:espos[oa]|marido|dependente)\b(?! (?:e|d[oae])\b)"
-    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b)"
+    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b){_HELPED}"
     r"|\b(?:das?|de|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
@@ -79,23 +80,27 @@ OTHERS = re.compile(
     r"|\b(?:consult|verific|procur|busc|pux|olh|chec)\w*(?:,? por favor,?| pra mim| ai)? [oa] "
     r"(?:funcionari|colaborador|empregad|pacient|client)\w*"
     r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem)\b|\blhe pertenc\w+"
+    r"|(?<!dar)(?<!passar)(?<!mandar)(?<!enviar)(?<!agradecer)-lhes?\b"
     r"|\b(?:de|para|pra|procur\w+|consult\w+|busqu\w+|busca\w*|com) alguem\b"
     r"|\b(?:nasceu|nasceram|nascera|falecid[oa]|faleceu)\b"
     rf"|\b(?:cpfs?|nascimento|dados) d[aeo]s? (?!{_NOT_A_NAME})\w+"
     rf"|\b(?:cadastro|ficha|prontuario|carteirinha|contrato|aniversario) d[ao]s? (?!{_NOT_A_NAME})\w+"
     r"|\b(?:seu|sua|teu|tua) (?:cpf|data de nascimento|nascimento)\b|\boutros? cpfs?\b|\bpr[oe]ximos? cpfs?\b"
     r"|\b(?:sou|aqui e|fala|falo como|como|atuo como|trabalho como|na qualidade de|em nome d\w+)\s+"
-    rf"(?:[oa]|um|uma)?\s*(?:(?!client|usuari|segurad|benefici)\w+\s+)?(?:{_OFFICE})"
+    rf"(?!(?:client|usuari|segurad|benefici)\w+ da unimed\b)(?:[oa]|um|uma)?\s*(?:\w+\s+)?(?:{_OFFICE})"
     r"|\bmodo (?:\w+ )?(?:admin\w*|debug|desenvolvedor|manutencao|teste|deus|root|dan)\b"
     r"|(?:^|[\n|#\[<>])[ \t]*(?:system|sistema|assistant|assistente|tool|developer)\s*[:\]>]"
     r"|\bcpf (?:alvo|vitima)\b|\b(?:alvo|vitima)\b"
 )
 CORRECTION = re.compile(
-    r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erro|corrij\w+|corrig\w+|corret\w+|correc\w+|certo|cerot|retific\w+|ops|opa|digo|"
+    r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erri|erro|corrij\w+|corrig\w+|corret\w+|"
+    r"correc\w+|cert[oa]s?|cerot|crrto|retific\w+|ops|opa|digo|"
     r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confund[io]\w*|sem querer|ixi|troquei|troca|putz|"
-    r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|"
+    r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|n(?:ao)? (?:e|eh) ess[ea]|n(?:ao)? vale|"
+    r"(?:esse|este) cpf n(?:ao)? (?:e|eh) (?:o )?meu|"
     r"em vez|ou m\w*lh\w*or|nao e esse|melhor dizendo|qui?s dizer|quer dizer|"
-    r"sou do (?:ano|mes|dia)|o novo|minto|nao,|peguei|equivoc\w+|mude|muda|altera|atualiz\w+|seria|verdade)\b"
+    r"sou do (?:ano|mes|dia)|o novo|minto|nao,|n(?:ao)? n(?:ao)?|esquec[ea]|a?trapalh\w+|peguei|equivoc\w+|mude|muda|"
+    r"altera|atualiz\w+|seria|verdade|o (?:dia|mes|ano) (?:e|eh))\b"
 )
 _FIRST_PERSON = (
     r"eu|aqui (?:e|eh|quem)|quero|preciso|tou?|estou|olh[ae]|veja?|me (?:ajud|diz|diga|fal[ae]|mand[ae])\w*|bom|boa|"
@@ -112,14 +117,17 @@ VOCATIVE = re.compile(
     r"(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
     rf"(?= ?[.!](?! *(?:o )?(?:cpf|nasc|\d))| ?[,;]? *(?:{_FIRST_PERSON})\b|\s*(?:\||$))"
     r"|(?:^|\|\n)(?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
-    rf"(?=, *(?:{_FIRST_PERSON})\b)"
+    rf"(?=, *(?:{_FIRST_PERSON})\b[^|\d]*(?:\||$))"
     r"|(?:^|[\n|,.!;] *)o (?:minha (?:filha|amiga|irma|patroa|senhora)|moca)(?=,|\n)"
-    r"|\b(?:carteir\w+|fatura|mensalidade|guia|senha|autorizacao)\b[^|.!?]{0,30}\bdela\b"
-    r"|\b(?:pra|para|com|pel[oa]|a) (?:outr[oa]|um|uma|[ao]) (?:moc[oa]|rapaz|menin[oa])\b(?=[^|\n]*(?:\||\n|$))"
+    r"|\bcarteir\w+\b[^|.!?\d]{0,30} (?:n|no|num|n\w{0,3}m\w{0,2}r?o|copia|foto|codigo|segunda via) dela\b"
+    r"|\b(?:pra|para|com) outr[oa] (?:moc[oa]|rapaz|menin[oa])\b(?=[^|\d]*(?:\||$))"
 )
-#: Who joins or leaves the user's own plan: whose data is given in a later turn, none of this says.
+#: Who joins or leaves the user's own plan: whose data the user gives, asked for their own afterwards, this doesn't say.
 MENTIONED = re.compile(
-    rf"\b(?:inclu|adicion|coloc|tir|exclu|remov)\w* (?:(?:{_WHOSE}) )*(?:\w+ )?(?:{_PEOPLE})\b(?: como dependente)?"
+    r"\b(?:inclu(?:ir|o)|adicionar|exclu(?:ir|o)|remover|tirar|colocar|botar) "
+    r"(?:(?:o|a|um|uma|mais|meu|minha|outr[oa]) ){0,2}"
+    rf"(?:dependentes?\b|(?:{_PEOPLE})\b"
+    r"(?: (?:como dependente|n[ao] (?:meu )?plano|d[ao] (?:meu )?(?:plano|depend\w+))))"
     rf"|\b(?:meu|minha) (?:{_PEOPLE}) ja aparece como (?:meu|minha) dependente"
 )
 #: To the end of a sentence; a dot between digits ends none.
@@ -138,7 +146,7 @@ RELAYED = re.compile(
 )
 QUOTED = re.compile(
     r"\b(?:repita|repete|recite|traduza|traduz|transcreva|complete|decodifique|decifre|continue a frase|"
-    r"(?<!\[)(?<!mandei )(?<!enviei )(?<!deixei )mensagem(?! (?:dizendo|avisando|informando|falando)\b)|"
+    r"(?<!\[)mensagem(?! (?:(?:dizendo|avisando) q(?:ue)?|ontem|anteontem|hoje|sobre|e ninguem)\b)|"
     r"(?<=\[)mensagem(?! de (?:voz|audio)\b))\b"
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
@@ -162,6 +170,8 @@ _LINKS = (
     r"\b(?:e|eh|esse|esses|este|estes|esta|essa|isso|que|sao|pertence|pertencem|o|a|cpf|numero|nascimento|data)\b)*"
 )
 #: Where somebody may be named with a slip of the finger: the word is compared with RELATIVES.
+#: A question for somebody else's data.
+ASKS_OTHERS = re.compile(rf"\b(?:{_PEOPLE}|dele|dela)\b")
 POSSESSED = re.compile(rf"\b(?:minhas?|meus?|noss[oa]s?|outr[oa]s?|uma?) ([a-z]{{4,14}})\b{_HELPED}")
 RELATIVES = (
     "filha", "filho", "bebe", "esposa", "esposo", "marido", "mulher", "companheira", "companheiro", "namorada",

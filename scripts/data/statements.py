@@ -19,6 +19,7 @@ from scripts.data.birthdates import compact_date, dates, impossible_date
 from scripts.data.findings import Finding, Known
 from scripts.data.ownership import (
     AFTER,
+    ASKS_OTHERS,
     CORRECTION,
     MENTIONED,
     OTHERS,
@@ -39,8 +40,11 @@ _CPF = re.compile(r"(?<!\d)(?<!\d[.-])\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}(?!\d
 _SPELLED = re.compile(r"(?<!\d)\d(?: +\d){10}(?!\d)")
 #: Where a CPF ends: not in a longer number ("70290990820-69"), unless a date or another number follows.
 _END_OF_CPF = r"(?!\d)(?![.-]\d{1,4}(?!\d|[/.-]\d| d[eo] ))"
+#: A group after eleven digits in groups: of a longer number.
+_MORE = re.compile(r"[ /]\d{1,4}(?![\d/.-]| d[eo] )(?! *(?:[a-z]{3,} )?(?:anos?|reais|boletos?|vezes|dias?|meses)\b)")
 _LOOSE = re.compile(rf"(?<!\d)(?<!\d\.)(?=(\d(?:{_BETWEEN}\d){{10}}){_END_OF_CPF})")
 _COMPACT = re.compile(r"(?<!\d)(?:\d{8}|\d{6})(?!\d)")
+_DATE_WORD = re.compile(r"\b(?:data|dt)\b(?! d[ao])")
 _REST_OF_WORDS = re.compile(rf"[a-z]*(?: e (?:{'|'.join(numerals.VALUES)})\b)*")
 #: What is said last counts; whoever pastes a list must not keep a server busy with what could be made of it.
 _LAST_DATES, _LAST_CPFS, _PLACES = 12, 13, 24
@@ -82,8 +86,11 @@ class Statements:
         return _crossed(self.text, self._in_groups())
 
     def cpfs(self) -> list[str]:
-        """The CPFs that a call may have: the user's own, in groups or spelled out, else any 11 digits."""
-        return list(self._own_cpfs)
+        """The CPFs that a call may have: the user's own, in groups or spelled out, else any 11 digits; of several
+        turns that give one, the last one's.
+        """
+        turns = {each.value: self.text.count("|", 0, each.start) for each in self._stated}
+        return [cpf for cpf in self._own_cpfs if turns[cpf] == max(turns[other] for other in self._own_cpfs)]
 
     def births(self) -> list[date]:
         """The birth dates that a call may have: those written, and those that a later correction makes of them."""
@@ -100,17 +107,31 @@ class Statements:
         if not given or any((day := _day(*each.value)) and day <= date.today() for each in given):
             return []
         turn = next((turn for turn in self.turns if turn.offset > given[-1].end), None)
-        return [*dateplaces.mended(turn.text, [given[-1].value])] if turn else []
+        own = turn and self._claims(turn.offset + len(turn.text))[-1]
+        return [*dateplaces.retried(turn.text, given[-1].value)] if own else []
+
+    @cached_property
+    def _right(self) -> list[tuple[int, int, int]]:
+        """What a later correction surely makes of the last date: the words name a part of it, or it is a year."""
+        given = self._written[-1:]
+        made = [value for each in given for value in dateplaces.put_right(self._rest, each.end, each.value)]
+        return [value for value in made[-1:] if _day(*value)]
+
+    @cached_property
+    def _stated(self) -> list[Said]:
+        """Numbers that may be the user's own CPF."""
+        return [each for each in self._numbers() if not self._not_own_cpf(each.value)]
 
     @cached_property
     def _own_cpfs(self) -> list[str]:
-        own = [each for each in self._numbers() if not self._not_own_cpf(each.value)]
-        return self._standing(own, sure=True)[0]
+        return self._standing(self._stated, sure=True)[0]
 
     @cached_property
     def _own_dates(self) -> tuple[list[tuple[int, int, int]], bool]:
         """The user's dates that stand, whether the calendar has them or not; whether they correct others."""
         own = [each for each in self._written if not (day := _day(*each.value)) or not self._not_own_birth(day)]
+        if self._right:
+            return self._right, True
         written, corrected = self._standing(own)
         grown = [value for value in written if value[0] <= date.today().year - labels.GROWN]
         return grown or written, corrected
@@ -122,6 +143,8 @@ class Statements:
         """
         written = isinstance(value, str) and value.isascii() and value.isdigit()
         refusal = self.own_cpf(value) if written and len(value) == 11 else "cpf_not_stated"
+        if not refusal and value not in self.cpfs():
+            return "another_cpf_meant"
         if refusal != "cpf_not_stated":
             return refusal
         length = len(value) if self.wrong_cpf(value) else self._length_meant()
@@ -141,6 +164,10 @@ class Statements:
         """Whether the user wrote a number of another length than a CPF's, which is this one and no date."""
         digits = isinstance(value, str) and value.isascii() and value.isdigit()
         return bool(digits and 5 <= len(value) <= 40 and len(value) != 11 and self._places(value, self.undated))
+
+    def piece(self, value: object) -> bool:
+        """Whether a CPF that stands is but a piece of this other number that the user wrote, or the other way round."""
+        return self.wrong_cpf(value) and any(value in cpf or cpf in value for cpf in self._own_cpfs)
 
     def wrong_birth(self, value: object) -> bool:
         """Whether the user wrote this AAAAMMDD, which no calendar has."""
@@ -171,7 +198,7 @@ class Statements:
     @cached_property
     def _others_cpfs(self) -> list[Said]:
         """Numbers that are meant as somebody else's CPF, where none is the user's own."""
-        found = [] if self._own_cpfs else [each for each in self._numbers() if each.grade > 1]
+        found = [] if self._own_cpfs else [each for each in self._numbers() if each.grade > 2]
         return [each for each in found if self._others(each.start, each.end) and not self._quoted(each.start)]
 
     def own_cpf(self, cpf: str) -> str:
@@ -204,7 +231,7 @@ class Statements:
         places = [place for place in dateplaces.places(self.text, self.digits, birth) if self._grade(*place, value)]
         places += [(each.start, each.end) for each in self._written if each.value == value]
         places = places or list(dateplaces.corrected(self.text, birth))
-        if not places and value in self._retried:
+        if not places and value in [*self._right, *self._retried]:
             places = [(each.start, each.end) for each in self._written or self._ahead]
         if not places:
             return "birth_date_not_stated"
@@ -229,7 +256,9 @@ class Statements:
     def _birth_meant(self) -> str:
         """What is wrong with all that the user gave for a birth date; empty where something can be one, or none is."""
         if self._written:
-            return "" if any(_day(*each.value) for each in self._written) else "birth_date_does_not_exist"
+            days = [day for each in self._written if (day := _day(*each.value))]
+            past = any(day <= date.today() for day in days)
+            return "" if past else "birth_date_in_the_future" if days else "birth_date_does_not_exist"
         if self._ahead:
             return "birth_date_in_the_future"
         parts = ((end, turn.asked) for turn in self.turns for end in birthparts.begun(turn))
@@ -241,14 +270,16 @@ class Statements:
 
     @cached_property
     def _ahead(self) -> list[Said]:
-        """Dates to come that are given as births: so it is said, or nothing else lies so far ahead."""
-        found, today = [], date.today()
-        for each in self._dates:
-            day, grade = _day(*each.value), self._grade(each.start, each.end, each.value)
-            far = grade and each.value[0] > today.year + labels.AHEAD
-            if day and day > today and (grade > 2 or far) and not self._others(each.start, each.end):
-                found.append(Said(each.start, each.end, each.value, grade))
-        return found
+        """Dates to come that are given as births: so it is said, or it answers, and nothing else lies so far ahead."""
+        today = date.today()
+        found = [each for each in self._dates if (day := _day(*each.value)) and day > today][-_LAST_DATES:]
+        made = []
+        for each in found:
+            born = labels.day(self.text, each.start, each.end, each.value, asked=False) > 2
+            far = each.value[0] > today.year + labels.AHEAD and "nascimento" in self._asked(each.start)
+            if (born or far) and not self._others(each.start, each.end):
+                made.append(Said(each.start, each.end, each.value, 3))
+        return made
 
     def _numbers(self) -> list[Said]:
         """The last numbers that may be CPFs: what is written as one, and any 11 digits in the rest of the text."""
@@ -256,7 +287,9 @@ class Statements:
         loose = {found.span(1) for found in _LOOSE.finditer(_crossed(self.undated, written))}
         # What looks like a date is none right after the word CPF: "62 39 01 77 84 5".
         loose |= {
-            span for each in _LOOSE.finditer(self.digits) if labels.begins_cpf(self.digits, (span := each.span(1))[0])
+            span
+            for each in _LOOSE.finditer(self.digits)
+            if labels.begins_cpf(self.digits, (span := each.span(1))[0]) and not re.search("[,\n]", each[1])
         }
         spans = loose.union(written)
         found = [each for each in (self._number(*span) for span in sorted(spans)) if each.grade]
@@ -267,7 +300,8 @@ class Statements:
         return [found.span() for pattern in (_CPF, _SPELLED) for found in pattern.finditer(self.digits)]
 
     def _number(self, start: int, end: int) -> Said:
-        grade = labels.number(self.digits, start, end)
+        longer = _MORE.match(self.undated, end) and re.search(r"\d[ ./]\d", self.digits[start:end])
+        grade = 0 if longer else labels.number(self.digits, start, end)
         answers = grade == 2 and "CPF" in self._asked(start)
         return Said(start, end, labels.plain(self.digits[start:end]), 3 if answers else grade)
 
@@ -283,10 +317,11 @@ class Statements:
         compact = [each for each in _COMPACT.finditer(self.text) if not labels.begins_cpf(self.text, each.start())]
         found += [(*each.span(), value) for each in compact if (value := compact_date(each[0]))]
         graded = [Said(*span, value, self._grade(*span, value)) for *span, value in sorted(found)]
-        wrong = [(*each.span(), value) for each in compact if (value := impossible_date(each[0]))]
-        wrong = [Said(*span, value, self._grade(*span, value)) for *span, value in wrong]
-        graded += [each for each in wrong if each.grade > 2]  # of six or eight digits only what is said to be a birth
-        graded = sorted((each for each in graded if each.grade), key=lambda each: each.start)
+        graded = [each for each in graded if each.grade]
+        if not graded:  # of six or eight digits that no calendar has, what is said to be a birth
+            wrong = [(*each.span(), value) for each in compact if (value := impossible_date(each[0]))]
+            born = (Said(*at, value, labels.day(self.text, *at, value, asked=False)) for *at, value in wrong)
+            graded = [each for each in born if each.grade > 2]
         if graded or not (parts := birthparts.joined(self.turns)):
             return graded[-_LAST_DATES:]
         ends, value = parts
@@ -317,7 +352,9 @@ class Statements:
         """Whether this one stands in the place of those before it: a correction is between them, or after it."""
         said = found[at]
         before = [each for each in found[:at] if each.value != said.value]
-        if not before or (said.grade == 1 and any(each.grade > 1 for each in before)):
+        between = self.text[before[-1].end : said.start] if before else ""
+        unsure = said.grade == 1 and any(each.grade > 1 for each in before) and not _DATE_WORD.search(between)
+        if not before or unsure:
             return False
         turn, over = self.text.rfind("|", 0, said.start) + 1, self.text.find("|", said.end)
         over = over if over > 0 else len(self.text)
@@ -337,7 +374,8 @@ class Statements:
     def _claims(self, start: int) -> list[bool]:
         """Whose data comes next, by each phrase before a place; the user's own to begin with."""
         turn = self.text.rfind("|", 0, start)
-        return [True] + [own for at, own in self.marks if at <= start and not (at < turn and at in self.mentioned)]
+        earlier = self.mentioned if self.mentioned and _asks_own(self._asked(start)) else set()
+        return [True] + [own for at, own in self.marks if at <= start and not (at < turn and at in earlier)]
 
     def _quoted(self, start: int) -> bool:
         """Whether somebody else's words are being repeated here, or it is denied or only supposed."""
@@ -382,6 +420,12 @@ def _day(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+def _asks_own(asked: str) -> bool:
+    """Whether a question is for the user's own data, and nobody else's."""
+    asked = userturns.folded(asked)
+    return "seu" in asked and not ASKS_OTHERS.search(asked)
 
 
 @lru_cache(4096)

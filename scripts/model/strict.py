@@ -132,6 +132,8 @@ class Judge:
             return []
         function, said, made = calls[0], Statements(messages), []
         drafted = strict_json(function["arguments"])
+        if any(said.piece(drafted.get(name)) for name, kind in stated.items() if kind == "cpf"):
+            return []
         values = [STATED[kind][0](said) for kind in stated.values()]
         for chosen in itertools.islice(itertools.product(*values), MOST + 1):
             arguments = drafted | dict(zip(stated, chosen, strict=True))
