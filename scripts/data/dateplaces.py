@@ -20,7 +20,8 @@ _NUMBER = re.compile(rf"(?<![\d.-])(?:\d{{4}}|\d{{1,2}})(?!\d|[.-]\d| (?:{_COUNT
 _NAMED = re.compile(r"\b(dia|mes|ano)(?: cert[oa]| corret[oa])?(?: (?:e|eh|de|foi))? ?$")
 #: What is denied, or of another number.
 _NOT_OF_IT = re.compile(
-    r"\b(?:(?:nao|nem)(?: (?:e|eh|era))? (?:o )?|(?:cpf|final|digitos?)\W{1,3}(?:(?:e|eh|sao|era)\W{1,3})?)$"
+    r"\b(?:(?:nao|nem)(?: (?:e|eh|era))? (?:o )?|"
+    r"(?:cpf|final|digitos?|termina\w* (?:em|com))\W{1,3}(?:(?:e|eh|sao|era)\W{1,3})?)$"
 )
 #: A turn that gives one part of a date and no other number: "kkkk é 1965", "desculpa, dia 28".
 _RETRY = re.compile(

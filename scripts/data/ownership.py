@@ -110,7 +110,7 @@ _FIRST_PERSON = (
 VOCATIVE = re.compile(
     r", (?:meu|minha) (?:filh[oa]|amig[oa]|irmao|irma|chefe|patrao|patroa|senhora?)"
     r"(?= *(?:[,.!?|\n]|$))(?=[^|\d]*(?:\||$))"
-    r"|\bnossa senhora\b"
+    r"|\bnossa senhora\b|\bpaz do senhor\b"
     r"|\b[oa] senhora?"
     r"(?= (?:ve|veja|pode|poderia|consegue|sabe|me|olh[ae]|confer[ea]|consult[ae]|checa|verific[ae]|faz)\b)"
     r"|\b(?:oi+|ola|opa|ai|olh[ae]|fala|visse|viu|valeu|obrigad[oa]|bom dia|boa tarde|boa noite|escuta),? "
@@ -129,6 +129,11 @@ MENTIONED = re.compile(
     rf"(?:dependentes?\b|(?:{_PEOPLE})\b"
     r"(?: (?:como dependente|n[ao] (?:meu )?plano|d[ao] (?:meu )?(?:plano|depend\w+))))"
     rf"|\b(?:meu|minha) (?:{_PEOPLE}) ja aparece como (?:meu|minha) dependente"
+)
+#: What somebody is by trade, said to whoever asks for their own data: "sou enfermeira, sei como é".
+TRADE = re.compile(
+    r"\bsou (?:[oa] |uma? )?(?:enfermeir|medic|advogad|corretor|engenheir|contador|secretari|professor|"
+    r"tecnic|funcionari)\w*"
 )
 #: To the end of a sentence; a dot between digits ends none.
 _SENTENCE = r"(?:[^.!?\n|]|\.(?=[\d.])|(?<=\.)\.(?![\d.]))*"
@@ -151,7 +156,7 @@ QUOTED = re.compile(
     r"[^!?|]*$"
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
-    r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|exemplo|caso meu)\b[^|]*$"
+    r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|(?<!@)exemplo|caso meu)\b[^|]*$"
     r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b[^,.;!?\n|]*$"
     r"|\b(?:meus?|minhas?) (?:cpf|data de nascimento|nascimento) (?:nao|nunca) (?:e|eh|era|foi)\b[^,.;!?\n|]*$"
     r"|[\"'“«`][^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"

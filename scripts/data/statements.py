@@ -30,6 +30,7 @@ from scripts.data.ownership import (
     RELAYED,
     SENTENCE_END,
     SUPPOSED,
+    TRADE,
     VOCATIVE,
     VOID,
 )
@@ -74,6 +75,8 @@ class Statements:
         self.marks = sorted([(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others])
         mentioned = [found.span() for found in MENTIONED.finditer(self.text)]
         self.mentioned = {at for at in others if any(start < at <= end for start, end in mentioned)}
+        trades = [found.span() for found in TRADE.finditer(self.text)]
+        self.trades = {at for at in others if any(start < at <= end for start, end in trades)}
 
     @cached_property
     def undated(self) -> str:
@@ -374,8 +377,12 @@ class Statements:
     def _claims(self, start: int) -> list[bool]:
         """Whose data comes next, by each phrase before a place; the user's own to begin with."""
         turn = self.text.rfind("|", 0, start)
-        earlier = self.mentioned if self.mentioned and _asks_own(self._asked(start)) else set()
-        return [True] + [own for at, own in self.marks if at <= start and not (at < turn and at in earlier)]
+        passing = self.mentioned or self.trades
+        if passing and _asks_own(self._asked(start)):
+            passing = self.trades | {at for at in self.mentioned if at < turn}
+        else:
+            passing = set()
+        return [True] + [own for at, own in self.marks if at <= start and at not in passing]
 
     def _quoted(self, start: int) -> bool:
         """Whether somebody else's words are being repeated here, or it is denied or only supposed."""
