@@ -317,12 +317,12 @@ def test_long_user_texts_are_judged_in_time(unit):
     said = user((unit * 20_000)[: Limits().user_characters])
     started = time.process_time()
     stated = Statements(said)
-    stated.own_cpf(OWN[0])
-    stated.own_birth(date(1985, 6, 15))
-    stated.birth_refusal("19850231")
-    stated.births()
+    stated.cpf.not_own(OWN[0])
+    stated.birth.not_own(date(1985, 6, 15))
+    stated.birth.refusal("19850231")
+    stated.birth.values()
     stated.given()
-    stated.gives_others_cpf()
+    stated.cpf.of_somebody_else()
     assert time.process_time() - started < 2
 
 
@@ -343,7 +343,7 @@ def test_long_user_texts_are_judged_in_time(unit):
     ],
 )
 def test_a_cpf_ends_where_its_number_ends(said, own):
-    assert (not Statements(user(said)).own_cpf("12345678901")) is own
+    assert (not Statements(user(said)).cpf.not_own("12345678901")) is own
 
 
 def test_a_conversation_too_long_to_judge_is_refused():
@@ -383,9 +383,9 @@ def test_what_is_asked_about_somebody_else_is_refused():
         if row["kind"] == "third_party":
             said = Statements(row["messages"])
             called = {c for m in row["messages"] for call in m.get("tool_calls") or [] for c in cpfs(json.dumps(call))}
-            for cpf in cpfs(said.digits) - called:
+            for cpf in cpfs(said.said.digits) - called:
                 strangers += 1
-                reached += [] if said.own_cpf(cpf) else [said.text]
+                reached += [] if said.cpf.not_own(cpf) else [said.said.text]
     assert strangers > 100 and len(reached) <= 0.02 * strangers, reached
 
 

@@ -50,7 +50,18 @@ ORDINARY = [
     "data de nadcimento {d} e o cpf é {c}",
     "CIC {c}, nascida em {d}",
     "falei com várias pessoas e ninguém resolve, cpf {c} {d}",
+    "o plano está em nome de João Moreira, cpf {c}, nasc {d}",
+    "sou de Santa Cruz, cpf {c}, nasci em {d}",
 ]  # fmt: skip
+#: A value in the place of another, and data of people who are only named.
+CORRECTED = [
+    ("cpf 36886442930\nesse cpf não é o meu o meu é 12345678901. nasci em 15/06/1985", True),
+    ("nascimento 15/06/1984, coloquei o ano erardo, é 1985. cpf 12345678901", True),
+    ("meu cpf 12345678901\nnasc 16/06/1985\na data tá erraa, é 15/6/1985", True),
+    ("quero ver os débitos de cícero moreira. tenho os dados: 15/06/1985 12345678901", False),
+    ("o exame de Priscila Martins foi liberado? 12345678901 15/06/1985", False),
+    ("quero meu boleto, 1 2 3 4 5 6 7 8 9 0 1 2... nascimento dia 15 06 1985", False),
+]
 ROWS = Path(__file__).parent / "serve_data" / "stated.jsonl"
 
 
@@ -82,6 +93,12 @@ def test_ordinary_words_take_nothing_away(text: str):
         for day in ("15/06/1985", "15-6-85", "15 de junho de 1985", "15061985"):
             row = {"kind": "call", "turns": [text.format(c=cpf, d=day)], "cpf": "12345678901", "birth": "19850615"}
             assert understood(judge, row), row["turns"]
+
+
+@pytest.mark.parametrize(("text", "called"), CORRECTED)
+def test_the_value_that_stands_is_called_and_no_other(text: str, called: bool):
+    row = {"kind": "call" if called else "no_call", "turns": [text], "cpf": "12345678901", "birth": "19850615"}
+    assert understood(strict.judge(DATASETS / "unimed-attendant"), row)
 
 
 def test_conversations_are_understood_as_they_were_meant():

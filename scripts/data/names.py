@@ -72,6 +72,13 @@ def is_common(word: str, also: frozenset[str] = frozenset()) -> bool:
     return fold(word) in _COMMON or fold(word) in also or word.lower() == "março"
 
 
+def is_person(first: str, last: str) -> bool:
+    """Whether two folded words of no everyday meaning are a name: the second is a listed one, or both."""
+    firsts, lasts = known()[:2]
+    surname = last in lasts and not is_common(last)
+    return not is_common(first) and (surname or (first in firsts and last in firsts | lasts))
+
+
 def find(text: str, also: frozenset[str] = frozenset()) -> Iterator[tuple[int, int]]:
     """(start, end) of each name; `also` are more common words, folded."""
     shouting = text.upper() == text

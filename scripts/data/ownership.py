@@ -93,7 +93,7 @@ OTHERS = re.compile(
     r"|\bcpf (?:alvo|vitima)\b|\b(?:alvo|vitima)\b"
 )
 CORRECTION = re.compile(
-    r"\b(?:err(?:ei|ad\w|ao|daos?|ado)\w*|erri|erro|corrij\w+|corrig\w+|corret\w+|"
+    r"\b(?:err\w{1,7}|era?r?d[ao]|corrij\w+|corrig\w+|corret\w+|"
     r"correc\w+|cert[oa]s?|cerot|crrto|retific\w+|ops|opa|digo|"
     r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confund[io]\w*|sem querer|ixi|troquei|troca|putz|"
     r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|n(?:ao)? (?:e|eh) ess[ea]|n(?:ao)? vale|"
@@ -157,7 +157,7 @@ QUOTED = re.compile(
     r"|\b(?:finja|fingir|finge|suponha|suponhamos|supondo|imagine|imagina|imaginemos|digamos|"
     r"faz de conta|faca de conta|faca o papel|hipotetic\w+|hipotese|como se|fosse|simul\w+|role ?play|brincadeira|jogo|"
     r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|(?<!@)exemplo|caso meu)\b[^|]*$"
-    r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b[^,.;!?\n|]*$"
+    r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b(?! o meu e)[^,.;!?\n|]*$"
     r"|\b(?:meus?|minhas?) (?:cpf|data de nascimento|nascimento) (?:nao|nunca) (?:e|eh|era|foi)\b[^,.;!?\n|]*$"
     r"|[\"'“«`][^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"
 )
@@ -174,9 +174,11 @@ _LINKS = (
     r"(?:[\s,.;:()\"'-]|"
     r"\b(?:e|eh|esse|esses|este|estes|esta|essa|isso|que|sao|pertence|pertencem|o|a|cpf|numero|nascimento|data)\b)*"
 )
-#: Where somebody may be named with a slip of the finger: the word is compared with RELATIVES.
 #: A question for somebody else's data.
 ASKS_OTHERS = re.compile(rf"\b(?:{_PEOPLE}|dele|dela)\b")
+#: Something of somebody with a name: first name and surname are compared with lists.
+NAMED = re.compile(r"\b[oa]s? [\w-]+(?: \w+)? d[aeo] (?!sant)(?=([a-z]{3,}) (?:d[aeo]s? )?([a-z]{3,})\b)")
+#: Where a relative may be named with a slip of the finger: the word is compared with RELATIVES.
 POSSESSED = re.compile(rf"\b(?:minhas?|meus?|noss[oa]s?|outr[oa]s?|uma?) ([a-z]{{4,14}})\b{_HELPED}")
 RELATIVES = (
     "filha", "filho", "bebe", "esposa", "esposo", "marido", "mulher", "companheira", "companheiro", "namorada",

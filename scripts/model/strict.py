@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.data import (
+    attribution,
     birthdates,
     birthparts,
     dateplaces,
@@ -24,6 +25,8 @@ from scripts.data import (
     labels,
     names,
     numerals,
+    ownbirth,
+    owncpf,
     ownership,
     spoken,
     statements,
@@ -36,13 +39,10 @@ from scripts.model.toolcall import OPEN, canonical, escaped, message_of, strict_
 
 #: The tools that an adapter may call, beside its weights in a run; copied from its data folder.
 NAME = "tools.json"
-#: By an argument's mark: the values, as the tool takes them, that the user stated; why one can't be taken, or "".
-STATED = {
-    "cpf": (Statements.cpfs, Statements.cpf_refusal),
-    "birth": (lambda said: [f"{day:%Y%m%d}" for day in said.births()], Statements.birth_refusal),
-}
+#: What an argument may be marked as: the attributes of Statements.
+STATED = ("cpf", "birth")
 #: Where it is decided what the user stated.
-RULES = (statements, userturns, ownership, labels, birthdates, birthparts, dateplaces)
+RULES = (statements, owncpf, ownbirth, attribution, userturns, ownership, labels, birthdates, birthparts, dateplaces)
 #: What these read with: numbers in words, forms of phones, words that are no slip of another.
 BELOW = (numerals, spoken, identifiers, names)
 #: Reasons that tell of nothing wrong in what was given.
@@ -70,15 +70,17 @@ class Judge:
             return False
         before = [turn for turn in messages[:-1] if turn.get("role") == "assistant"][-1:]
         last, said = Statements([*before, messages[-1]]), Statements(messages)
-        known, new = ({kind for kind in kinds if STATED[kind][0](each)} for each in (said, last))
+        known, new = ({kind for kind in kinds if values(each, kind)} for each in (said, last))
         if known == kinds and new:
             return True
         if unsaid := known - new:  # a date may be said in parts, which the last turn completes
             earlier = Statements(messages[:-1])
-            if any(STATED[kind][0](said) != STATED[kind][0](earlier) for kind in unsaid):
+            if any(values(said, kind) != values(earlier, kind) for kind in unsaid):
                 return True
         given = last.given()
-        return (given in kinds and (given in new or given not in known)) or ("cpf" in kinds and said.gives_others_cpf())
+        return (given in kinds and (given in new or given not in known)) or (
+            "cpf" in kinds and said.cpf.of_somebody_else()
+        )
 
     def allows(self, text: str, messages: Sequence[dict]) -> bool:
         """Whether a generated answer to these messages may be issued; a call that can't be read may not."""
@@ -111,10 +113,10 @@ class Judge:
         arguments = arguments if isinstance(arguments, dict) else {}
         said, valid = Statements(messages) if stated else None, self._valid(function)
         asked = {name: kind for name, kind in stated.items() if name in arguments or not valid}
-        reasons = {name: STATED[kind][1](said, arguments.get(name)) for name, kind in asked.items()}
+        reasons = {name: getattr(said, kind).refusal(arguments.get(name)) for name, kind in asked.items()}
         found = {name: reason for name, reason in reasons.items() if reason}
         # What a draft got wrong though the user gave it is not asked for again.
-        found = {name: reason for name, reason in found.items() if not STATED[stated[name]][0](said)} or found
+        found = {name: reason for name, reason in found.items() if not values(said, stated[name])} or found
         # What was given and can't be taken is said first; what is missing is asked for afterwards.
         wrong = {name: reason for name, reason in found.items() if reason not in MISSING}
         return wrong or found or ({} if valid else {"error": "invalid_arguments"})
@@ -132,10 +134,10 @@ class Judge:
             return []
         function, said, made = calls[0], Statements(messages), []
         drafted = strict_json(function["arguments"])
-        if any(said.piece(drafted.get(name)) for name, kind in stated.items() if kind == "cpf"):
+        if any(said.cpf.piece(drafted.get(name)) for name, kind in stated.items() if kind == "cpf"):
             return []
-        values = [STATED[kind][0](said) for kind in stated.values()]
-        for chosen in itertools.islice(itertools.product(*values), MOST + 1):
+        every = [values(said, kind) for kind in stated.values()]
+        for chosen in itertools.islice(itertools.product(*every), MOST + 1):
             arguments = drafted | dict(zip(stated, chosen, strict=True))
             call = {"type": "function", "function": function | {"arguments": canonical(arguments)}}
             if self._valid(call["function"]):
@@ -153,6 +155,11 @@ def marks(parameters: dict) -> dict[str, str]:
         if kind not in STATED:
             raise UserError(f"{NAME}: x-stated of {name} is {kind!r}; there are: {', '.join(STATED)}")
     return found
+
+
+def values(said: Statements, kind: str) -> list[str]:
+    """What the user stated of this kind, as the tool takes it."""
+    return getattr(said, kind).values()
 
 
 def mark(run: Path) -> str:

@@ -14,7 +14,8 @@ from typing import Protocol
 
 import jsonschema_rs
 
-from scripts.data.statements import Statements, day_of
+from scripts.data.ownbirth import day_of
+from scripts.data.statements import Statements
 from scripts.model.toolcall import strict_json
 from scripts.serve.limits import Ledger, Limits
 
@@ -135,7 +136,7 @@ class Executor:
         if sum(len(text) for text in said if isinstance(text, str)) > self.limits.user_characters:
             return "too_long"
         stated = Statements(messages)
-        return stated.own_cpf(arguments["cpf"]) or stated.own_birth(day_of(arguments["data_nascimento"]))
+        return stated.cpf.not_own(arguments["cpf"]) or stated.birth.not_own(day_of(arguments["data_nascimento"]))
 
 
 def _consulted(messages: Sequence[dict]) -> list[str]:
