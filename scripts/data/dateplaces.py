@@ -35,7 +35,8 @@ _RIGHT = re.compile(
     r"(?:\bo (?P<named>dia|mes|ano)(?: cert[oa]| corret[oa])?,? (?:e|eh|seria)"
     r"|\b(?:mud[ae]|troc[ao]|troque|corrij\w|coloc[ae]) o (?P<put>dia|mes|ano) (?:pra|para|por|pro)"
     r"|\b(?:err\w+|era?r?d[ao]|minto|confund\w+|a?trapalh\w+|engan\w+|vixe|ops|n(?:ao)? n(?:ao)?|"
-    r"n(?:ao)? (?:e|eh) ess[ea]|corrig\w+|corrij\w+|quer dizer|digo|foi mal|desculp\w+|perdao|troquei|alias|na verdade|o cert[oa]|o corret[oa])"
+    r"n(?:ao)? (?:e|eh) ess[ea]|corrig\w+|corrij\w+|quer dizer|digo|foi mal|desculp\w+|perdao|troquei|alias|"
+    r"na verdade|o cert[oa]|o corret[oa])"
     r"(?P<then>(?:\W+(?:e|eh|foi|nasci|em|d[eo]|n[oa]|o|a|ano|dia|mes|seria|cert[oa]|coloca|bota|so|sou|que|ta|errad[oa])\b)*))"
     r"\W{1,3}$"
 )
