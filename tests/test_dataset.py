@@ -142,6 +142,16 @@ def test_own_rows_are_trained_and_make_the_data_stale(tmp_path, name):
     assert rows_of(own)[0] in rows_of(tmp_path / "train.jsonl")
 
 
+def test_indicators_of_the_sample_database_are_stale_where_its_parts_changed(tmp_path, monkeypatch):
+    parts = tmp_path / "operadora.yml"
+    parts.write_text("planos: []")
+    monkeypatch.setattr(lock.sampledb, "PARTS", parts)
+    before = {name: lock.recipe_hash(DATASETS / name) for name in ("kpi", "unimed-attendant")}
+    parts.write_text("planos: [Ouro]")
+    after = {name: lock.recipe_hash(DATASETS / name) for name in before}
+    assert before["kpi"] != after["kpi"] and before["unimed-attendant"] == after["unimed-attendant"]
+
+
 @pytest.mark.parametrize("name", ["tools.json", "allow.txt", "base.sql", "kinds/more.yml"])
 def test_what_rows_are_made_of_makes_them_stale(tmp_path, name):
     before = lock.recipe_hash(small(tmp_path))

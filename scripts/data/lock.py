@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.data import sampledb
 from scripts.data.variety import measure
 from scripts.files import sha256
 from scripts.model import base
@@ -13,6 +15,7 @@ from scripts.model import base
 NAME = "data.lock.json"
 #: What a build writes, and the card beside it.
 MADE = ("train.jsonl", "eval.jsonl", NAME, "card.yml", "CARD.md")
+_SAMPLE = re.compile(r"^ +database: *sample\b", re.MULTILINE)
 #: What an evaluation row may expect, the stronger first: a refusal that also contains something counts as no_call.
 KEYS = ("tool_call", "asks", "sql", "number", "no_call", "contains")
 
@@ -78,11 +81,16 @@ def _as_before(folder: Path, name: str, sha256: str) -> int:
 
 
 def recipe_hash(folder: Path) -> str:
-    """sha256 over the names and bytes of what rows are made of: a data folder's files but databases and `MADE`."""
+    """sha256 over the names and bytes of what rows are made of.
+
+    That is a data folder's files but databases and `MADE`, and another folder's that the sample database is made from.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in MADE and path.suffix != ".db" and "/." not in f"/{name}":
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    if "recipe.yml" in files and _SAMPLE.search(files["recipe.yml"].read_text(encoding="utf-8")):
+        files |= {f"sample/{path.name}": path for path in (sampledb.DDL, sampledb.PARTS) if path.name not in files}
+    for name, path in files.items():
+        if name not in MADE and path.suffix != ".db" and "/." not in f"/{name}":
             digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
