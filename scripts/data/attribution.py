@@ -14,6 +14,7 @@ from scripts.data import labels, names, numerals, userturns
 from scripts.data.findings import Date
 from scripts.data.ownership import (
     AFTER,
+    ASKS_ONLY_OWN,
     ASKS_OTHERS,
     CORRECTION,
     MENTIONED,
@@ -63,6 +64,7 @@ class UserText:
             [(found.end(), True) for found in OWN.finditer(self.text)] + [(at, False) for at in others]
         )
         self._mentioned, self._trades = (_within(pattern, self.text, others) for pattern in (MENTIONED, TRADE))
+        self._told = [turn.offset for turn in self.turns if ASKS_ONLY_OWN.search(userturns.folded(turn.asked))]
         self._quotations: dict[int, bool] = {}
 
     @cached_property
@@ -90,12 +92,15 @@ class UserText:
         return self.text.rfind("|", 0, place) + 1, over if over > 0 else len(self.text)
 
     def claims(self, place: int) -> list[bool]:
-        """Whose data comes next, by each phrase before a place, True for the user's own, which it is to begin with."""
-        passing: set[int] = set()
+        """Whose data comes next, by each phrase before a place, True for the user's own, which it is to begin with.
+
+        And again where the user was told that only their own will do.
+        """
+        told, passing = max((at for at in self._told if at <= place), default=0), set()
         if (self._mentioned or self._trades) and _asks_own(self.asked(place)):
             turn, _ = self.turn_of(place)
             passing = self._trades | {at for at in self._mentioned if at < turn}
-        return [True] + [own for at, own in self._marks if at <= place and at not in passing]
+        return [True] + [own for at, own in self._marks if told <= at <= place and at not in passing]
 
     def others(self, start: int, end: int) -> bool:
         """Whether what stands here is said of somebody else, or not in earnest."""

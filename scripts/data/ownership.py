@@ -46,9 +46,12 @@ _OFFICE = (
     r"contador\w*|investigador\w*|assistente social|engenheir[oa]|do rh|da ti|do ti|da unimed|do suporte|da equipe|"
     r"do departamento|do setor|da auditoria|da anvisa|da ans|da policia"
 )
-#: What people do who only brought the user here: "meu filho instalou isso", "minha nora disse que aqui consigo".
+#: What people do who only brought or help the user: "meu filho instalou isso", "minha filha está digitando pra mim".
 _HELPED = (
-    r"(?! (?:que )?(?:me )?(?:instal\w+|baixou|ensin\w+|indic\w+|recomend\w+|explic\w+|mostr\w+|configurou)\b"
+    r"(?! (?:que )?(?:sempre |ja )?(?:me )?(?:instal\w+|baixou|ensin\w+|indic\w+|recomend\w+|explic\w+|mostr\w+|"
+    r"configurou|resolvi?a?|ajud\w+|mexe|mexia|cuida(?:va)? d(?:isso|essas coisas))\b"
+    r"| (?:que )?(?:t?a|esta|tava|quem)? ?(?:escrev|digit|mand|fal)\w+ (?:aqui )?(?:por|pra|para) mim\b"
+    r"| (?:que )?(?:t?a|esta|tava) me ajudando\b| dizendo (?:que|ser) (?:era |e )?d[aeo]\b"
     r"| (?:me )?(?:disse|falou|contou|avisou) que (?:aqui|por aqui|da|dava|voces|vcs|vc|eu (?:consig|pod|tenh|precis))"
     r"\w*)"
 )
@@ -68,7 +71,7 @@ OWN = re.compile(
 OTHERS = re.compile(
     r"(?:^|[\n|.;:!?])[ \t]*(?:clientes?|pacientes?|dependentes?|mae|pai|filh[oa]|espos[oa]|marido|vizinh[oa])\b"
     r"|, ?(?:espos[oa]|marido|dependente)\b(?! (?:e|d[oae])\b)"
-    rf"|\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b){_HELPED}"
+    rf"|(?<!\bdia )\b{_WHOSE}\s+(?:\w+\s+)?(?:{_PEOPLE})\b(?! me\b){_HELPED}"
     r"|\b(?:das?|de|dess?as|daquelas|pra|para|cpf|ver) (?:as |umas |algumas |varias |outras )?pessoas\b"
     rf"|\b(?:cpf|dados|plano|contrato|nascimento|data|ficha|boleto|carteirinha|cadastro|cobranca|"
     rf"vencimento|debitos|fatura|e-?mail cadastrado|mensalidade|situacao|cirurgia) d[aeo]s? (?:{_PROFESSIONS})\b"
@@ -79,7 +82,10 @@ OTHERS = re.compile(
     rf"|\b(?:o|a) (?:{_PROFESSIONS}) (?:tem|nasceu|esta com|possui)\b"
     r"|\b(?:consult|verific|procur|busc|pux|olh|chec)\w*(?:,? por favor,?| pra mim| ai)? [oa] "
     r"(?:funcionari|colaborador|empregad|pacient|client)\w*"
-    r"|\b(?:dele|dela|deles|delas|ele|ela|eles|elas|outrem)\b|\blhe pertenc\w+"
+    r"|\b(?:dele|dela|deles|delas|outrem)\b"
+    r"|\b(?:ele|ela|eles|elas)\b"
+    r"(?! (?:me )?(?:pediu|disse|falou|mandou|pediram|mandaram) (?:pra|para) (?:eu|mim)\b)"
+    r"|\blhe pertenc\w+"
     r"|(?<!dar)(?<!passar)(?<!mandar)(?<!enviar)(?<!agradecer)-lhes?\b"
     r"|\b(?:de|para|pra|procur\w+|consult\w+|busqu\w+|busca\w*|com) alguem\b"
     r"|\b(?:nasceu|nasceram|nascera|falecid[oa]|faleceu)\b"
@@ -94,7 +100,7 @@ OTHERS = re.compile(
 )
 CORRECTION = re.compile(
     r"\b(?:err\w{1,7}|era?r?d[ao]|corrij\w+|corrig\w+|corret\w+|"
-    r"correc\w+|cert[oa]s?|cerot|crrto|retific\w+|ops|opa|digo|"
+    r"correc\w+|(?<!tudo )cert[oa]s?|cerot|crrto|retific\w+|ops|opa|digo|"
     r"desculp\w*|perd(?:ao|oa|oe)|engan\w+|confund[io]\w*|sem querer|ixi|troquei|troca|putz|"
     r"vixe|eita|e?s?pera\w*|considera|na verdade|alias|foi mal|n(?:ao)? (?:e|eh) ess[ea]|n(?:ao)? vale|"
     r"(?:esse|este) cpf n(?:ao)? (?:e|eh) (?:o )?meu|"
@@ -120,6 +126,7 @@ VOCATIVE = re.compile(
     rf"(?=, *(?:{_FIRST_PERSON})\b[^|\d]*(?:\||$))"
     r"|(?:^|[\n|,.!;] *)o (?:minha (?:filha|amiga|irma|patroa|senhora)|moca)(?=,|\n)"
     r"|\bcarteir\w+\b[^|.!?\d]{0,30} (?:n|no|num|n\w{0,3}m\w{0,2}r?o|copia|foto|codigo|segunda via) dela\b"
+    rf"|\b(?:telefone|celular|zap|whats\w*|aparelho)(?: emprestado)?[ ,()\d-]* d[aeo] (?:meu|minha) (?:{_PEOPLE})"
     r"|\b(?:pra|para|com) outr[oa] (?:moc[oa]|rapaz|menin[oa])\b(?=[^|\d]*(?:\||$))"
 )
 #: Who joins or leaves the user's own plan: whose data the user gives, asked for their own afterwards, this doesn't say.
@@ -159,7 +166,7 @@ QUOTED = re.compile(
     r"ficcao|historia|poema|novela|personagem|interprete|atue|aja|(?<!@)exemplo|caso meu)\b[^|]*$"
     r"|\b(?:nao|nunca|nem) (?:e|eh|era|foi|seja|sao) (?:o |a |os |as )?(?:meus?|minhas?)\b(?! o meu e)[^,.;!?\n|]*$"
     r"|\b(?:meus?|minhas?) (?:cpf|data de nascimento|nascimento) (?:nao|nunca) (?:e|eh|era|foi)\b[^,.;!?\n|]*$"
-    r"|[\"'“«`][^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"
+    r"|(?:^[^\"|]*(?:\"[^\"|]*\"[^\"|]*)*\"|(?<![a-z])'|[“«`])[^\"'”»`|]*\b(?:meus?|minhas?|nasci|sou)\b[^\"'”»`|]*$"
 )
 #: Searched in the whole turn: what it gives is an example, or nothing is to be done with it.
 VOID = re.compile(
@@ -174,6 +181,8 @@ _LINKS = (
     r"(?:[\s,.;:()\"'-]|"
     r"\b(?:e|eh|esse|esses|este|estes|esta|essa|isso|que|sao|pertence|pertencem|o|a|cpf|numero|nascimento|data)\b)*"
 )
+#: Told that only the user's own data will do.
+ASKS_ONLY_OWN = re.compile(r"\b(?:so|somente|apenas) (?:os|o|com os|preciso dos) seus?\b")
 #: A question for somebody else's data.
 ASKS_OTHERS = re.compile(rf"\b(?:{_PEOPLE}|dele|dela)\b")
 #: Something of somebody with a name: first name and surname are compared with lists.
