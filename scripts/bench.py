@@ -1,7 +1,7 @@
 """Measures this machine: matrix products, training, evaluation, serving, checking; production sizes where it has a GPU.
 
 Writes outputs/bench/: bench.md, bench.json, bench.png, after each part. A part that is not asked for, or that fails,
-keeps its last figures.
+keeps its last figures; of PART=gpu, a call that was cut off is gone on with.
 Run as: make bench [PART=train|eval|serve|check|gpu] [ADAPTER=kpi] [ROWS=400] / python -m scripts.bench --part check
 """
 

@@ -238,6 +238,22 @@ def test_memory_that_was_held_before_a_training_does_not_count(monkeypatch):
     assert watch.most == 5.0
 
 
+def test_a_variant_that_a_cut_call_finished_is_not_trained_again(tmp_path: Path, monkeypatch):
+    from scripts.benchmarks import production
+
+    trained = []
+    monkeypatch.setattr(production.training, "OUTPUTS", tmp_path)
+    monkeypatch.setattr(production, "ran", lambda way, config: trained.append(way) or dict(config))
+    assert production.once("no tf32", {"lora_r": 8}, "rows") == {"lora_r": 8}
+    assert production.once("no tf32", {"lora_r": 8}, "rows") == {"lora_r": 8} and trained == ["no tf32"]
+    production.once("no tf32", {"lora_r": 16}, "rows")
+    production.once("no tf32", {"lora_r": 16}, "other rows")
+    assert trained == ["no tf32"] * 3
+    production.once("compiled", {"failed": "why"}, "rows")
+    production.once("compiled", {"failed": "why"}, "rows")
+    assert trained[3:] == ["compiled"] * 2
+
+
 @pytest.mark.slow
 def test_the_gpu_part_runs_on_a_small_size_without_a_gpu(tmp_path: Path, monkeypatch, base_folder: Path):
     """The same code: random base, gpu profile, variants; without what a CPU lacks, and with fewer variants."""
@@ -261,7 +277,7 @@ def test_the_gpu_part_runs_on_a_small_size_without_a_gpu(tmp_path: Path, monkeyp
     assert masked["counts"] and masked["trained"] == found["profile"]["trained"] and masked["loss_apart"] <= 0.005
     assert found["unpacked, 2 rows"]["held_out_loss"] != masked["held_out_loss"]
     monkeypatch.setattr(measured, "OUTPUTS", tmp_path)
-    config = yaml.safe_load((tmp_path / "bench/work/profile/config.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((tmp_path / f"bench/work/{name}-profile/config.yml").read_text(encoding="utf-8"))
     (run,) = measured.bench("qwen2.5-32b-instruct")
     assert run.tells("H100", config) and not run.tells("H100", config | {"lora_r": 16}), "the plan finds it"
     assert config["sample_packing"] is True and config["sdpa_varlen"] is True and config["lora_r"] == 32

@@ -6,12 +6,14 @@ step trains as many tokens as the profile's, and the loss over held-out rows is 
 
 import importlib.util
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from scripts.benchmarks import heldout, machine, randombase, training, work
 from scripts.config import adapter, profile
 from scripts.cost.measured import DECIDE
 from scripts.errors import UserError
+from scripts.files import sha256, write_json
 from scripts.paths import CONFIGS, OUTPUTS, ROOT, shown
 from scripts.run import ready
 
@@ -44,10 +46,14 @@ def measure(name: str, steps: int, lacking: dict | None = None, architecture: di
     held = heldout.aside(training.lines(name), data)
     config |= {"base_model": shown(base), "max_steps": steps, "save_strategy": "no", "save_steps": None}
     config["datasets"] = [{**config["datasets"][0], "path": shown(data)}]
-    found = {label: ran(label, config | change) for label, change in VARIANTS.items() if possible(change)}
+    rows = sha256(data)
+    ways = {label: f"{name} {label}" for label, change in VARIANTS.items() if possible(change)}
+    found = {label: once(way, config | VARIANTS[label], rows) for label, way in ways.items()}
     own = ROOT / config["chat_template_jinja"]
-    made = {label: (training.folder_of(label), own) for label, each in found.items() if "failed" not in each}
+    made = {label: (training.folder_of(ways[label]), own) for label, each in found.items() if "failed" not in each}
     losses = heldout.losses(base, made, held)
+    for way in ways.values():
+        finished(way).unlink(missing_ok=True)
     size = work.size(numbers, config["lora_r"])
     told = {"base": profile.base_name(adapter.load(name)), "settings": {key: config.get(key) for key in DECIDE}}
     return {"adapter": name, "bits": bits, "steps": steps, **told, "variants": judged(found, losses, size, config)}
@@ -81,10 +87,29 @@ def possible(change: dict) -> bool:
     return "flash" not in str(change.get("attn_implementation")) or importlib.util.find_spec("flash_attn") is not None
 
 
-def ran(label: str, config: dict) -> dict:
+def finished(way: str) -> Path:
+    """Where a variant's figures wait until the last variant is done."""
+    return training.folder_of(way) / "finished.json"
+
+
+def once(way: str, config: dict, rows: str) -> dict:
+    """One variant; if a call that was cut off has finished the same one on the same rows, what it found."""
+    asked = {"config": config, "rows": rows}
+    with suppress(OSError, ValueError, LookupError):
+        before = json.loads(finished(way).read_text(encoding="utf-8"))
+        if before["asked"] == asked:
+            print(f"training: {way}, finished before", flush=True)
+            return before["found"]
+    found = ran(way, config)
+    if "failed" not in found:
+        write_json(finished(way), {"asked": asked, "found": found})
+    return found
+
+
+def ran(way: str, config: dict) -> dict:
     """One variant without its first step, which compiles kernels; one that fails says why and stops no other."""
     try:
-        return training.axolotl(label, config, skipped=1)
+        return training.axolotl(way, config, skipped=1)
     except UserError as error:
         return {"failed": str(error).splitlines()[0]}
 
