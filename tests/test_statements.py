@@ -1,10 +1,12 @@
 """What users state, in conversations written without a look at the rules, the rows or the patterns."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from scripts.data import birthdates
 from scripts.model import strict
 from scripts.model.toolcall import message_of, strict_json
 from scripts.paths import DATASETS
@@ -108,3 +110,14 @@ def test_conversations_are_understood_as_they_were_meant():
     assert [row for row in rows if understood(judge, row) is bool(row.get("open"))] == []
     calls = [row for row in rows if row["kind"] == "call"]
     assert sum("open" in row for row in calls) <= 0.04 * len(calls) and len(calls) >= 300
+
+
+def test_a_server_that_runs_over_new_year_knows_the_year(monkeypatch):
+    class Later(date):
+        @classmethod
+        def today(cls):
+            return cls(2031, 1, 2)
+
+    assert birthdates.year_of("31") == 1931
+    monkeypatch.setattr(birthdates, "date", Later)
+    assert birthdates.year_of("31") == 2031

@@ -9,7 +9,6 @@ from scripts.data import names, numerals
 from scripts.data.findings import Date, Finding, Known
 from scripts.data.spoken import MONTHS
 
-_THIS_YEAR = date.today().year
 #: No year that anybody writes lies after it; one ahead is a year all the same, to be told that it is.
 _LAST_YEAR = 2100
 _BIRTH_WORD = re.compile(r"nasc|anivers|\bd\.?n\.?\b|\bdn\b", re.IGNORECASE)
@@ -42,6 +41,11 @@ _YEAR = re.compile(
 )
 
 
+def this_year() -> int:
+    """Asked each time: a server may run over New Year."""
+    return date.today().year
+
+
 def year_of(text: str) -> int:
     """1985 from `1985`, `85`, or words; 0 when it is no year."""
     if text.isdecimal():
@@ -56,7 +60,7 @@ def year_of(text: str) -> int:
         if len(run) > 1 and value in (19, 20) and len(run[1].digits) == 2:  # dezenove oitenta e cinco
             value = value * 100 + int(run[1].digits)
     if value < 100 and len(text) >= 2:
-        value += 1900 if value > _THIS_YEAR % 100 else 2000
+        value += 1900 if value > this_year() % 100 else 2000
     return value if 1900 <= value <= _LAST_YEAR else 0
 
 
@@ -142,13 +146,13 @@ def month_of(word: str) -> int:
 def _date(text: str, span: tuple[int, int], value: Date, known: Known) -> Iterator[Finding]:
     year, month, day = value
     exists = year and 1 <= month <= 12 and 1 <= day <= 31
-    if not exists and not (1900 <= year <= _THIS_YEAR and day >= 0 <= month and born_here(text, span, known)):
+    if not exists and not (1900 <= year <= this_year() and day >= 0 <= month and born_here(text, span, known)):
         return
     yield Finding(*span, "birth date" if value in known.dates or is_birth(text, span, value, known) else "other", value)
 
 
 def is_birth(text: str, span: tuple[int, int], value: Date, known: Known) -> bool:
-    return 1900 <= value[0] <= _THIS_YEAR and (value[0] <= _THIS_YEAR - 12 or born_here(text, span, known))
+    return 1900 <= value[0] <= this_year() and (value[0] <= this_year() - 12 or born_here(text, span, known))
 
 
 def born_here(text: str, span: tuple[int, int], known: Known) -> bool:
@@ -169,7 +173,7 @@ def compact_date(digits: str) -> Date | None:
     for y, m, d in orders:
         year = year_of(digits[y : y + (4 if len(digits) == 8 else 2)])
         month, day = int(digits[m : m + 2]), int(digits[d : d + 2])
-        if 1900 <= year <= _THIS_YEAR and 1 <= month <= 12 and 1 <= day <= 31:
+        if 1900 <= year <= this_year() and 1 <= month <= 12 and 1 <= day <= 31:
             return year, month, day
     return None
 
@@ -179,4 +183,4 @@ def impossible_date(digits: str) -> Date | None:
     if len(digits) not in (6, 8) or compact_date(digits):
         return None
     year = year_of(digits[4:])
-    return (year, int(digits[2:4]), int(digits[:2])) if 1900 <= year <= _THIS_YEAR else None
+    return (year, int(digits[2:4]), int(digits[:2])) if 1900 <= year <= this_year() else None

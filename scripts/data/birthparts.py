@@ -5,13 +5,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date
 
-from scripts.data.birthdates import before_month, month_of, spoken_day, year_of
+from scripts.data.birthdates import before_month, month_of, spoken_day, this_year, year_of
 from scripts.data.findings import Date
 from scripts.data.userturns import Turn
 
-_THIS_YEAR = date.today().year
 _ASKED = re.compile(r"nascimento|\bdata\b|\bano\b|\bmes\b|\bdia\b", re.IGNORECASE)
 _BORN = re.compile(r"(?<!recem)(?<!recem[ -])nasc|anivers|\bsou d[eo]\b|\bdo ano\b")
 _MONTH = re.compile(r"[a-z]{3,11}")
@@ -52,7 +50,9 @@ def joined(turns: Sequence[Turn]) -> tuple[list[int], Date] | None:
 def begun(turn: Turn) -> list[int]:
     """Where a turn names a month with a day or with a year of the past, as ends of these in all that was said."""
     found = _dated(turn.text, turn.digits)
-    return [turn.offset + end for part, value, end in found if part == "day" or (part == "year" and value < _THIS_YEAR)]
+    return [
+        turn.offset + end for part, value, end in found if part == "day" or (part == "year" and value < this_year())
+    ]
 
 
 def _parts(text: str, digits: str) -> Iterator[Part]:
